@@ -1,0 +1,113 @@
+import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { lockDirectory } from '../lib/directory-lock.js';
+
+/** All that the spool wants from a file. Methods reject with the system's error. */
+export interface SpoolFile {
+  /** Reads up to buffer.length bytes; returns how many, 0 at the end of the file. */
+  read(buffer: Uint8Array, position: number): Promise<number>;
+  /** Writes some of the buffer; returns how many bytes. */
+  write(buffer: Uint8Array, position: number): Promise<number>;
+  truncate(length: number): Promise<void>;
+  /** After it the bytes and the length of the file survive a loss of power. */
+  datasync(): Promise<void>;
+  /** Length in bytes. */
+  size(): Promise<number>;
+  close(): Promise<void>;
+}
+
+/** All that the spool wants from the file system; a test puts a failing disk here. */
+export interface SpoolFiles {
+  /** Makes the directory and its parents, durably. */
+  makeDirectory(directory: string): Promise<void>;
+  /** Keeps other processes out; rejects with DirectoryInUseError. */
+  lock(directory: string): Promise<{ release(): Promise<void> }>;
+  list(directory: string): Promise<string[]>;
+  /** A new file for reading and writing; rejects with EEXIST. */
+  create(path: string): Promise<SpoolFile>;
+  /** An existing file for reading and writing; rejects with ENOENT. */
+  open(path: string): Promise<SpoolFile>;
+  rename(from: string, to: string): Promise<void>;
+  /** Rejects with ENOENT when it is not there. */
+  remove(path: string): Promise<void>;
+  /** After it what was created, renamed and removed in the directory survives a loss of power. */
+  syncDirectory(directory: string): Promise<void>;
+}
+
+class NodeFile implements SpoolFile {
+  constructor(readonly handle: FileHandle) {}
+
+  async read(buffer: Uint8Array, position: number): Promise<number> {
+    return (await this.handle.read(buffer, 0, buffer.length, position)).bytesRead;
+  }
+
+  async write(buffer: Uint8Array, position: number): Promise<number> {
+    return (await this.handle.write(buffer, 0, buffer.length, position)).bytesWritten;
+  }
+
+  truncate(length: number): Promise<void> {
+    return this.handle.truncate(length);
+  }
+
+  datasync(): Promise<void> {
+    return this.handle.datasync();
+  }
+
+  async size(): Promise<number> {
+    return (await this.handle.stat()).size;
+  }
+
+  close(): Promise<void> {
+    return this.handle.close();
+  }
+}
+
+async function syncDirectory(directory: string): Promise<void> {
+  const handle = await open(directory, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** The file system of this machine. Files are for their owner only: records may hold what senders consider private. */
+export const nodeFiles: SpoolFiles = {
+  async makeDirectory(directory) {
+    const firstMade = await mkdir(directory, { recursive: true, mode: 0o700 });
+    if (firstMade === undefined) return;
+    const top = dirname(firstMade);
+    for (let made = resolve(directory); made !== top && made !== dirname(made); made = dirname(made)) {
+      await syncDirectory(dirname(made));
+    }
+  },
+  lock: lockDirectory,
+  list: (directory) => readdir(directory),
+  create: async (path) => new NodeFile(await open(path, 'wx+', 0o600)),
+  open: async (path) => new NodeFile(await open(path, 'r+')),
+  rename,
+  remove: (path) => rm(path),
+  syncDirectory,
+};
+
+/** Writes the whole buffer, however short the single writes are. */
+export async function writeAll(file: SpoolFile, buffer: Uint8Array, position: number): Promise<void> {
+  let done = 0;
+  while (done < buffer.length) {
+    const written = await file.write(buffer.subarray(done), position + done);
+    if (written <= 0) throw new Error(`a write of ${buffer.length - done} bytes wrote nothing`);
+    done += written;
+  }
+}
+
+/** Reads until the buffer is full or the file ends; returns the part that was read. */
+export async function readUpTo(file: SpoolFile, buffer: Buffer, position: number): Promise<Buffer> {
+  let done = 0;
+  while (done < buffer.length) {
+    const read = await file.read(buffer.subarray(done), position + done);
+    if (read <= 0) break;
+    done += read;
+  }
+  return buffer.subarray(0, done);
+}

@@ -1,0 +1,142 @@
+/**
+ * The spool: a durable queue of opaque records in one directory, for one process at a time.
+ *
+ * CONSTRAINTS
+ *   one append             1–10,000 records, ≤ 16 MiB in all; all of it is accepted or none
+ *   one group              all appends that wait, up to 4 MiB (or one larger append): one write, one fdatasync
+ *   waiting in memory      ≤ 64 MiB of appends; beyond it SpoolFullError at once
+ *   one segment            `segmentBytes` (default: the lesser of 16 MiB and an eighth of `maxBytes`), larger only for
+ *                          one append that alone exceeds it; ≤ 2^20 records
+ *   all segments           `maxBytes` of files (a header and a seal more while one is being replaced)
+ *   reading                from a cache of the last 8 MiB, else from the files in pieces of 256 KiB (or one record)
+ *   opening                reads a header and a seal of each segment and scans only the newest: ≤ one segment of I/O
+ *   memory                 does not grow with the backlog, only with the number of segments
+ *
+ * FILES
+ *   spool.json             { format, id, uncounted, created_at, checksum }; written aside, synced, renamed
+ *   <base, 16 digits>.seg  a segment: header, records, and once it will not grow any more a seal
+ *   <base>.bad             a segment of which nothing could be read, kept for a human; never read again
+ *   lock.*.sock            see lib/directory-lock
+ * Numbers are little-endian. The three layouts stand in header.ts (header, seal) and record.ts. A header is stored twice,
+ * in different sectors, and once more in the seal, because everything in a segment depends on its salt.
+ * A record's head (length, sequence, time) has its own check, a crc32 started from the segment's random salt, and the
+ * record's checksum is a crc32 over its bytes started from that. So damage in the bytes of a record costs this record and
+ * no other, and a sender, who cannot know the salt, cannot make bytes that pass for a record when we look for the next
+ * whole one after damage.
+ *
+ * SEQUENCES
+ * Contiguous inside a segment; a segment that follows another in the same opening goes on from its end. Every opening
+ * starts a new segment at (newest segment's base + 2^20): a sequence once given to a record is never given to another,
+ * even if the tail that held it is gone. The segment with the highest base is never deleted, so this is not forgotten.
+ *
+ * WRITING
+ * An append resolves after fdatasync, in the order of the calls; only then can readers see it. Creating a segment: file,
+ * header, fdatasync, fsync of the directory, only then records. The old one is sealed after the new one exists. The number
+ * of records in a segment is always written in its own seal or in the header of the segment that followed; a segment whose
+ * predecessor has no seal is therefore kept until that predecessor is gone.
+ *
+ * RECOVERY (at opening)
+ *   newest, sealed         the seal says how many records it holds; one that cannot be read is damage
+ *   newest, not sealed     scanned; what comes after its last whole record is a torn tail and is cut off, and what lies
+ *                          between two whole records is damage. Then synced (it may have been only in the page cache,
+ *                          left by a process that was killed) and sealed, before any record is handed out.
+ *   older ones             not scanned; the number of records comes from the seal, else from the next header (both gone:
+ *                          scanned after all)
+ *   no header readable     newest and no longer than a header: a crash while it was made, removed. Else all its records
+ *                          are damage, if their number is known (next header); if not it is set aside as .bad
+ *   spool.json unreadable  rebuilt from the newest header
+ * Damage: every sequence that should be there and is not comes out as one record with `corrupt: true`. The first of a run
+ * carries the damaged bytes (at most 1 MiB of them), the others none; its checksum is the crc32 of all the damaged bytes:
+ * the same again after every restart, until released. It counts in `accepted` like any record, once.
+ * Records of a group that was never acknowledged but is found whole after a crash count as accepted.
+ * What was released is not written down: after a restart every record in a file that still exists is handed out again, and
+ * whoever drains knows by spool id and sequence what it has done already.
+ *
+ * FAILURES
+ *   ENOSPC, EDQUOT         cut back to the last synced length, SpoolFullError to the group, open for the next append;
+ *                          at opening: opens, and makes its segment with the first append that finds room
+ *   EMFILE, ENFILE         where a new segment is needed: refused and retried in the same way
+ *   limit reached          SpoolFullError, until enough segments are released; a wholly released segment that is still
+ *                          being written is replaced so that it can go
+ *   any error of fdatasync, any other error of a write, a truncation that fails
+ *                          fail-stop: SpoolFailedError to this group and to all after it. What was synced before can
+ *                          still be read and released. Only opening it anew (a restart) ends this state: after a failed
+ *                          sync the kernel drops the dirty pages, so what a retry reports proves nothing.
+ *                          At opening these make openSpool reject.
+ *   a file cannot be read  the reader's call rejects and can be repeated; a file that is gone is damage. A bad sector so
+ *                          holds up its reader until the disk yields it or the file is removed: what a disk refuses to
+ *                          say now is not called lost.
+ *   a file cannot be deleted  reported, tried again at the next release
+ *
+ * WHAT IT DOES NOT SURVIVE
+ *   A disk that acknowledges a sync and loses the end of the newest segment: looks like a torn tail; the records are gone
+ *     (their sequences stay unused). The end of an older segment lost so is noticed, as damage.
+ *   Rot in the last whole records of a segment that was not sealed (the process was killed): taken for a torn tail too.
+ *   The loss of both headers and the seal of the newest segment, or of a segment whose next header is unreadable as well:
+ *     its number of records is unknown, so `accepted` is not exact any more. Reported, never silent.
+ *   A segment deleted by hand: its records are missed only if it happens while the spool is open.
+ *   An old copy of the directory put back: sequences would be given again. The database shows it (it has seen sequences
+ *     from `openedAt` on); `renew()` is the remedy.
+ */
+import { Ages } from './ages.js';
+import { DiskSpool } from './disk-spool.js';
+import { nodeFiles } from './files.js';
+import type { SpoolFiles } from './files.js';
+import { recover } from './recovery.js';
+import type { OnFault, Spool } from './types.js';
+
+export { SpoolClosedError, SpoolFailedError, SpoolFormatError, SpoolFullError } from './errors.js';
+export { DirectoryInUseError } from '../lib/directory-lock.js';
+export type { AppendReceipt, Spool, SpoolFault, SpoolReader, SpoolRecord, SpoolStats } from './types.js';
+
+const MIN_BYTES = 64 * 1024;
+const MIN_SEGMENT_BYTES = 4 * 1024;
+const DEFAULT_SEGMENT_BYTES = 16 * 1024 * 1024;
+const MAX_SEGMENT_BYTES = 1024 * 1024 * 1024;
+
+export interface SpoolOptions {
+  /** Made when it is not there. */
+  readonly directory: string;
+  /** Limit for all segment files, at least 64 KiB. */
+  readonly maxBytes: number;
+  /** Size at which a segment is followed by another, 4 KiB to 1 GiB. */
+  readonly segmentBytes?: number;
+  /** The file system; by default the machine's. */
+  readonly files?: SpoolFiles;
+  /** Milliseconds since 1970. */
+  readonly clock?: () => number;
+  /** Hears of everything an operator should know; must not throw. */
+  readonly onFault?: OnFault;
+}
+
+/**
+ * Opens the spool in a directory, makes it if need be, and recovers what is there.
+ *
+ * Rejects with DirectoryInUseError, SpoolFormatError, RangeError for the options, or the system's error when the directory
+ * cannot be used at all. Damage does not make it reject, nor does a full disk unless the directory is new.
+ */
+export async function openSpool(options: SpoolOptions): Promise<Spool> {
+  const { directory, maxBytes, files = nodeFiles, clock = Date.now, onFault = () => undefined } = options;
+  const segmentBytes = options.segmentBytes ?? Math.min(DEFAULT_SEGMENT_BYTES, Math.floor(maxBytes / 8));
+  requireInteger('maxBytes', maxBytes, MIN_BYTES, Number.MAX_SAFE_INTEGER);
+  requireInteger('segmentBytes', segmentBytes, MIN_SEGMENT_BYTES, MAX_SEGMENT_BYTES);
+
+  await files.makeDirectory(directory);
+  const lock = await files.lock(directory);
+  try {
+    const ages = new Ages();
+    const recovered = await recover({ files, directory, clock, onFault, ages });
+    const settings = { files, directory, maxBytes, segmentBytes, clock, onFault };
+    const spool = new DiskSpool(settings, { recovered, ages, lock });
+    await spool.open();
+    return spool;
+  } catch (error) {
+    await lock.release();
+    throw error;
+  }
+}
+
+function requireInteger(name: string, value: number, min: number, max: number): void {
+  if (Number.isSafeInteger(value) && value >= min && value <= max) return;
+  throw new RangeError(`${name} must be an integer from ${min} to ${max}, got ${value}`);
+}
