@@ -1,0 +1,71 @@
+import { execFile } from 'node:child_process';
+import fs from 'node:fs/promises';
+import { promisify } from 'node:util';
+import { ClusterError } from './errors.js';
+import { programEnvironment } from './environment.js';
+
+/** The user of the operating system PostgreSQL runs as: it refuses to run as root. */
+export interface Account {
+  readonly uid: number;
+  readonly gid: number;
+  /** Whether it is another user than ours, so that processes and files have to be handed over to it. */
+  readonly foreign: boolean;
+}
+
+/** Tried in this order when the service runs as root; every usual system has at least the second. */
+const candidates = ['postgres', 'nobody'];
+
+/**
+ * @param owner who owns the cluster already, if there is one: it keeps its owner
+ * @throws ClusterError when there is no fitting account, or the cluster belongs to somebody else
+ */
+export async function chooseAccount(
+  directory: string,
+  owner?: { uid: number; gid: number },
+): Promise<Account> {
+  const uid = process.getuid?.() ?? 0;
+  const gid = process.getgid?.() ?? 0;
+  if (uid !== 0) {
+    if (owner && owner.uid !== uid) {
+      const who = `belongs to user id ${owner.uid}, but this process runs as user id ${uid}`;
+      throw new ClusterError(`The cluster in ${directory} ${who}. Run as that user, or chown -R it.`);
+    }
+    return { uid, gid, foreign: false };
+  }
+  if (owner && owner.uid !== 0) return { ...owner, foreign: true };
+  const lines = (await fs.readFile('/etc/passwd', 'utf8')).split('\n').map((line) => line.split(':'));
+  for (const name of candidates) {
+    const [, , uid, gid] = lines.find((fields) => fields[0] === name) ?? [];
+    if (Number(uid) > 0) return { uid: Number(uid), gid: Number(gid), foreign: true };
+  }
+  const advice = `Run the service as another user, or add the user "postgres".`;
+  throw new ClusterError(
+    `PostgreSQL does not run as root, and /etc/passwd has none of ${candidates.join(', ')}. ${advice}`,
+  );
+}
+
+/** Options of `spawn` that make the child run as `account`. */
+export function runAs(account: Account): { uid?: number; gid?: number } {
+  return account.foreign ? { uid: account.uid, gid: account.gid } : {};
+}
+
+/** Runs a short program as `account`; undefined when it succeeds, else the reason why not. */
+export async function tryAs(account: Account, file: string, args: string[]): Promise<string | undefined> {
+  try {
+    await promisify(execFile)(file, args, {
+      ...runAs(account),
+      env: programEnvironment,
+      cwd: '/',
+      timeout: 30_000,
+    });
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+/** Why `account` cannot work in `directory`; undefined when it can. */
+export async function whyUnreachable(account: Account, directory: string): Promise<string | undefined> {
+  if (!account.foreign) return undefined;
+  return tryAs(account, '/bin/sh', ['-c', 'cd "$1" && test -x .', 'sh', directory]);
+}

@@ -1,0 +1,14 @@
+/** The embedded PostgreSQL cannot run here, and the message says what would help. Starting again may be worth a try. */
+export class ClusterError extends Error {
+  override name = 'ClusterError';
+}
+
+/** Another live service works on the same data directory. */
+export class ClusterInUseError extends ClusterError {
+  override name = 'ClusterInUseError';
+}
+
+/** `stop()` was called while the cluster was starting. */
+export class ClusterStoppedError extends ClusterError {
+  override name = 'ClusterStoppedError';
+}

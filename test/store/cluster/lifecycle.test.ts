@@ -1,0 +1,254 @@
+import { spawn, execFile } from 'node:child_process';
+import fs from 'node:fs/promises';
+import path from 'node:path';
+import { PassThrough } from 'node:stream';
+import { promisify } from 'node:util';
+import pg from 'pg';
+import t from 'tap';
+import { runAs } from '../../../src/store/cluster/account.js';
+import type { Restart } from '../../../src/store/cluster/cluster.js';
+import { ClusterInUseError, ClusterStoppedError } from '../../../src/store/cluster/errors.js';
+import { choosePlace, type Place } from '../../../src/store/cluster/place.js';
+import { isAlive, postgresProcessesIn } from '../../../src/store/cluster/process-table.js';
+import { ServerLog } from '../../../src/store/cluster/server-log.js';
+import {
+  announcement,
+  kill,
+  postmasterPid,
+  query,
+  spawnService,
+  temporaryDirectory,
+  testCluster,
+  until,
+} from './support.js';
+
+const directory = await temporaryDirectory(t);
+const dataDir = path.join(directory, 'postgres');
+
+/** The programs and the account of the cluster, to do by hand what nobody should. */
+function place(): Promise<Place> {
+  return choosePlace(dataDir, '/var/lib/call-logger');
+}
+
+await t.test(
+  'what was written is there after stop and start, and stop leaves no process and no claim',
+  async (t) => {
+    const errors: string[] = [];
+    const cluster = testCluster(t, { dataDir, onError: (message) => errors.push(message) });
+    const [{ connection }, again] = await Promise.all([cluster.start(), cluster.start()]);
+    t.equal(again.connection, connection, 'a second start is the same start');
+    t.equal(cluster.state, 'running');
+    await query(connection, 'CREATE TABLE kept (value int)');
+    await query(connection, 'INSERT INTO kept VALUES (1)');
+    await Promise.all([cluster.stop(), cluster.stop()]);
+    t.equal(cluster.state, 'stopped');
+    t.strictSame(postgresProcessesIn(dataDir), []);
+    t.strictSame(await fs.readdir(directory), ['postgres']);
+    await cluster.stop();
+    const restarted = await cluster.start();
+    t.strictSame(await query(restarted.connection, 'SELECT value FROM kept'), [1]);
+    t.strictSame(errors, [], 'all of which is quite normal');
+  },
+);
+
+await t.test('the service owns its database, may create others, and is no superuser', async (t) => {
+  const { connection } = await testCluster(t, { dataDir }).start();
+  await query(connection, 'CREATE SCHEMA own');
+  await query(connection, 'CREATE DATABASE scratch');
+  t.strictSame(await query(connection, 'SELECT rolsuper FROM pg_roles WHERE rolname = current_user'), [
+    false,
+  ]);
+  const settings = await query(
+    connection,
+    `SELECT current_setting('data_checksums') AS sums, current_setting('synchronous_commit'), pg_encoding_to_char(encoding),
+       datlocprovider, datlocale FROM pg_database WHERE datname = current_database()`,
+  );
+  t.strictSame(settings, ['on', 'on', 'UTF8', 'b', 'C.UTF-8']);
+});
+
+await t.test('a killed PostgreSQL comes back with all rows, and says so', async (t) => {
+  let report: (restart: Restart) => void = () => undefined;
+  const cluster = testCluster(t, {
+    dataDir,
+    onRestart: (restart) => {
+      report(restart);
+    },
+  });
+  const { connection } = await cluster.start();
+  for (const value of [2, 3]) {
+    const restarted = new Promise<Restart>((resolve) => (report = resolve));
+    await query(connection, `INSERT INTO kept VALUES (${value})`);
+    process.kill(await postmasterPid(dataDir), 'SIGKILL');
+    t.match(await restarted, { reason: 'SIGKILL', downMs: Number });
+  }
+  t.equal(cluster.state, 'running');
+  t.strictSame(await query(connection, 'SELECT value FROM kept ORDER BY 1'), [1, 2, 3]);
+});
+
+await t.test('stopped while it restarts, it stays stopped', async (t) => {
+  const cluster = testCluster(t, { dataDir });
+  await cluster.start();
+  process.kill(await postmasterPid(dataDir), 'SIGKILL');
+  await until(() => cluster.state === 'restarting');
+  await cluster.stop();
+  t.equal(cluster.state, 'stopped');
+  t.strictSame(postgresProcessesIn(dataDir), []);
+});
+
+await t.test('starts and stops in quick succession happen in their order', async (t) => {
+  const cluster = testCluster(t, { dataDir });
+  const first = cluster.start();
+  const stopped = cluster.stop();
+  const second = cluster.start();
+  await t.rejects(first, ClusterStoppedError);
+  await stopped;
+  const { connection } = await second;
+  t.strictSame(await query(connection, 'SELECT 1'), [1]);
+  t.equal(cluster.state, 'running');
+});
+
+await t.test('a session that cannot end does not hold up the stop for ever', async (t) => {
+  const cluster = testCluster(t, { dataDir, stopDeadlineMs: 10 });
+  const { connection } = await cluster.start();
+  const client = new pg.Client(connection);
+  client.on('error', () => undefined);
+  await client.connect();
+  const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+  process.kill(rows[0]?.pid ?? 0, 'SIGSTOP');
+  await cluster.stop();
+  t.strictSame(postgresProcessesIn(dataDir), []);
+});
+
+await t.test('a second service on the same directory is refused, in this process or another', async (t) => {
+  const cluster = testCluster(t, { dataDir });
+  const { connection } = await cluster.start();
+  await t.rejects(testCluster(t, { dataDir }).start(), ClusterInUseError);
+  t.strictSame(await query(connection, 'SELECT 1'), [1], 'the first is not disturbed');
+  await cluster.stop();
+
+  const service = spawnService(t, dataDir);
+  const other = await announcement(service);
+  await t.rejects(
+    cluster.start(),
+    new ClusterInUseError(
+      `The cluster in ${dataDir} is in use by the service with process id ${service.pid ?? 0}.`,
+    ),
+  );
+  t.strictSame(await query(other.connection, 'SELECT 1'), [1]);
+
+  await t.test(
+    'after the other was killed, alone or with its PostgreSQL, the next start works',
+    async (t) => {
+      await query(other.connection, 'INSERT INTO kept VALUES (4)');
+      await kill(service);
+      const { connection } = await cluster.start();
+      t.strictSame(await query(connection, 'SELECT max(value) FROM kept'), [4]);
+      await cluster.stop();
+
+      const another = spawnService(t, dataDir);
+      await query((await announcement(another)).connection, 'INSERT INTO kept VALUES (5)');
+      const pid = await postmasterPid(dataDir);
+      const gone = kill(another);
+      process.kill(pid, 'SIGKILL');
+      await gone;
+      await cluster.start();
+      t.strictSame(await query(connection, 'SELECT max(value) FROM kept'), [5]);
+      await cluster.stop();
+      t.strictSame(postgresProcessesIn(dataDir), []);
+    },
+  );
+});
+
+await t.test('an orphaned PostgreSQL is stopped and replaced', async (t) => {
+  const { installation, account } = await place();
+  const options = { ...runAs(account), cwd: '/' };
+  const settings = `-c fsync=off -c listen_addresses= -c unix_socket_directories=${dataDir}`;
+  const start = ['start', '-w', '-D', dataDir, '-o', settings, '-l', '/dev/null'];
+  await promisify(execFile)(path.join(installation.directory, 'bin', 'pg_ctl'), start, options);
+  const orphan = await postmasterPid(dataDir);
+  const { connection } = await testCluster(t, { dataDir }).start();
+  t.notOk(isAlive(orphan));
+  t.strictSame(await query(connection, 'SELECT max(value) FROM kept'), [5]);
+});
+
+await t.test('a PostgreSQL that somebody else runs is left alone', async (t) => {
+  const { installation, account } = await place();
+  const args = [
+    '-D',
+    dataDir,
+    '-c',
+    'fsync=off',
+    '-c',
+    'listen_addresses=',
+    '-c',
+    `unix_socket_directories=${dataDir}`,
+  ];
+  const theirs = spawn(installation.postgres, args, { ...runAs(account), cwd: '/', stdio: 'ignore' });
+  const gone = new Promise((resolve) => theirs.once('exit', resolve));
+  await until(() =>
+    fs.access(path.join(dataDir, '.s.PGSQL.5432')).then(
+      () => true,
+      () => false,
+    ),
+  );
+  await t.rejects(testCluster(t, { dataDir }).start(), ClusterInUseError);
+  t.ok(isAlive(theirs.pid ?? 0));
+  theirs.kill('SIGINT');
+  await gone;
+});
+
+await t.test(
+  'a lock file whose process id was given to another program does not stop the start',
+  async (t) => {
+    const unrelated = spawn('sleep', ['60'], { ...runAs((await place()).account), stdio: 'ignore' });
+    t.teardown(() => unrelated.kill());
+    await fs.writeFile(
+      path.join(dataDir, 'postmaster.pid'),
+      `${unrelated.pid ?? 0}\n${dataDir}\n0\n5432\n${dataDir}\n`,
+    );
+    await testCluster(t, { dataDir }).start();
+    t.ok(isAlive(unrelated.pid ?? 0));
+  },
+);
+
+await t.test('killed while it makes the cluster, the service leaves nothing half-made', async (t) => {
+  const parent = await temporaryDirectory(t);
+  const fresh = path.join(parent, 'postgres');
+  const service = spawnService(t, fresh);
+  const drafts = async () => (await fs.readdir(parent)).filter((name) => name.startsWith('postgres.init-'));
+  await until(async () => service.exitCode !== null || (await drafts()).length > 0);
+  await kill(service);
+  t.notOk((await fs.readdir(parent)).includes('postgres'));
+  t.equal((await drafts()).length, 1, 'it was killed in time');
+  const cluster = testCluster(t, { dataDir: fresh });
+  const { connection } = await cluster.start();
+  t.strictSame(await query(connection, 'SELECT 1'), [1]);
+  t.strictSame(await drafts(), []);
+});
+
+await t.test('stopped while it makes the cluster, it leaves nothing', async (t) => {
+  const parent = await temporaryDirectory(t);
+  const cluster = testCluster(t, { dataDir: path.join(parent, 'postgres') });
+  const started = cluster.start();
+  await until(async () => (await fs.readdir(parent)).some((name) => name.startsWith('postgres.init-')));
+  const refused = t.rejects(started, ClusterStoppedError);
+  await cluster.stop();
+  t.strictSame(await fs.readdir(parent), []);
+  await refused;
+});
+
+await t.test('what PostgreSQL writes is passed on by severity, and only so much in a minute', async (t) => {
+  const lines: string[] = [];
+  const take = (level: string) => (_: object, message: string) => {
+    lines.push(`${level} ${message}`);
+  };
+  const stderr = new PassThrough();
+  const serverLog = new ServerLog(stderr, { info: take('info'), warn: take('warn'), error: take('error') });
+  stderr.end(
+    `LOG:  a\nFATAL:  b\nPANIC:  c\n\tmore\n${'x'.repeat(5_000)}\n${'LOG:  y\n'.repeat(1_000)}LOG:  last\n`,
+  );
+  await until(() => serverLog.tail.endsWith('last'));
+  t.strictSame(lines.slice(0, 4), ['info LOG:  a', 'warn FATAL:  b', 'error PANIC:  c', 'error \tmore']);
+  t.equal(lines[4]?.length, 'error '.length + 1_000);
+  t.equal(lines.length, 200);
+});
