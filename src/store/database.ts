@@ -1,0 +1,88 @@
+import { drizzle, type NodePgDatabase } from 'drizzle-orm/node-postgres';
+import pg from 'pg';
+import { fromPgTimestamp } from './timestamps.js';
+
+/** Where PostgreSQL is: a URL, or the parts of an address such as the embedded cluster's socket. */
+export type ConnectionTarget = Pick<
+  pg.ClientConfig,
+  'connectionString' | 'host' | 'port' | 'user' | 'database'
+>;
+
+export interface PoolOptions {
+  /** Shown in pg_stat_activity. */
+  readonly name: string;
+  readonly max: number;
+  /** 0: none. */
+  readonly statementTimeoutMs: number;
+}
+
+const CONNECT_TIMEOUT_MS = 5_000;
+/** A client that died in a transaction must not hold its locks for longer than this. */
+const IDLE_IN_TRANSACTION_TIMEOUT_MS = 30_000;
+
+/**
+ * A pool whose connections read numbers as doubles, times as RFC 3339 text to the microsecond and dates as text: pg's
+ * own `Date` cuts microseconds and shifts dates by the zone of the process.
+ * @param onError hears of idle connections that break; the pool replaces them by itself
+ */
+export function createPool(
+  target: ConnectionTarget,
+  options: PoolOptions,
+  onError: (error: Error) => void,
+): pg.Pool {
+  const pool = new pg.Pool({
+    ...target,
+    application_name: `call-logger ${options.name}`,
+    max: options.max,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    idleTimeoutMillis: 30_000,
+    keepAlive: true,
+    // The server ends the statement; the client, a little later, gives up a connection that hangs without an answer.
+    statement_timeout: options.statementTimeoutMs,
+    query_timeout: options.statementTimeoutMs === 0 ? 0 : options.statementTimeoutMs + 5_000,
+    idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_TIMEOUT_MS,
+    options: '-c datestyle=ISO -c timezone=UTC',
+    types: { getTypeParser },
+  });
+  pool.on('error', onError);
+  // Of a connection that breaks at work its user hears through the query under way; without a listener of its own the
+  // event would end the process.
+  pool.on('connect', (client) => client.on('error', () => undefined));
+  return pool;
+}
+
+/** drizzle over a pool or over the one connection of a transaction. */
+export function orm(client: pg.Pool | pg.PoolClient): NodePgDatabase {
+  return drizzle(client);
+}
+
+/** Runs the work in a transaction of its own; anything it throws rolls back. */
+export async function inTransaction<T>(
+  pool: pg.Pool,
+  work: (client: pg.PoolClient) => Promise<T>,
+): Promise<T> {
+  const client = await pool.connect();
+  try {
+    await client.query('begin');
+    const result = await work(client);
+    await client.query('commit');
+    client.release();
+    return result;
+  } catch (error) {
+    // Closing the connection ends the transaction on the server, whatever state either side is in.
+    client.release(true);
+    throw error;
+  }
+}
+
+const { builtins } = pg.types;
+const parsers: ReadonlyMap<number, (text: string) => unknown> = new Map<number, (text: string) => unknown>([
+  [builtins.NUMERIC, Number],
+  [builtins.INT8, Number],
+  [builtins.TIMESTAMPTZ, fromPgTimestamp],
+  [builtins.DATE, (text) => text],
+]);
+
+function getTypeParser(oid: Parameters<typeof pg.types.getTypeParser>[0]): (text: string) => unknown {
+  return parsers.get(oid) ?? (pg.types.getTypeParser(oid, 'text') as (text: string) => unknown);
+}

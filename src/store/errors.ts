@@ -1,0 +1,80 @@
+/**
+ * What an error of PostgreSQL, or of the way to it, means for a batch.
+ *
+ * data       the database refuses these contents and always will: halve the batch until the bad event stands alone
+ * transient  everything else: nothing is known to be wrong with the events, try again for as long as it takes
+ */
+export type ErrorKind = 'data' | 'transient';
+
+export interface ClassifiedError {
+  readonly kind: ErrorKind;
+  /** A short, stable word for logs and metrics. */
+  readonly label: string;
+  /** SQLSTATE or errno name, when there is one. */
+  readonly code: string | undefined;
+  readonly message: string;
+}
+
+/** SQLSTATE classes (PostgreSQL manual, appendix A) and the errno names a socket gives. */
+const labels: Readonly<Record<string, string>> = {
+  '08': 'connection',
+  '22': 'data',
+  '23': 'constraint',
+  '25': 'transaction_state',
+  '28': 'authentication',
+  '40': 'rollback',
+  '42': 'schema',
+  '53': 'resources',
+  '54': 'limit',
+  '57': 'shutdown',
+  '58': 'system',
+  XX: 'internal',
+  ECONNREFUSED: 'connection',
+  ECONNRESET: 'connection',
+  EPIPE: 'connection',
+  ENOENT: 'connection',
+  ENOTFOUND: 'connection',
+  EAI_AGAIN: 'connection',
+  EHOSTUNREACH: 'connection',
+  ENETUNREACH: 'connection',
+  ETIMEDOUT: 'timeout',
+  EMFILE: 'resources',
+};
+
+export function classify(error: unknown): ClassifiedError {
+  const cause = rootCause(error);
+  const code = codeOf(cause);
+  const message = cause instanceof Error ? cause.message : String(cause);
+  const isState = code !== undefined && /^[0-9A-Z]{5}$/.test(code);
+  const group = isState ? code.slice(0, 2) : (code ?? '');
+  // 54000 is a row too large for an index or a page; 54001 (nesting) and 54023 (arguments) speak of the statement.
+  const isData = isState && (group === '22' || group === '23' || code === '54000');
+  return {
+    kind: isData ? 'data' : 'transient',
+    label: labels[group] ?? (/timeout/i.test(message) ? 'timeout' : 'unknown'),
+    code,
+    message,
+  };
+}
+
+/**
+ * Whether PostgreSQL itself said, over a connection that goes on, that the statement failed. A FATAL error or a lost
+ * connection says nothing about a COMMIT that was under way.
+ */
+export function isDefiniteFailure(error: unknown): boolean {
+  const cause = rootCause(error);
+  return cause instanceof Error && 'severity' in cause && cause.severity === 'ERROR';
+}
+
+/** drizzle wraps errors and puts SQL and parameters into its message, which must not travel: take what it wraps. */
+function rootCause(error: unknown): unknown {
+  let cause = error;
+  for (let depth = 0; depth < 5 && cause instanceof Error && cause.cause !== undefined; depth++)
+    cause = cause.cause;
+  return cause;
+}
+
+function codeOf(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !('code' in error)) return undefined;
+  return typeof error.code === 'string' ? error.code : undefined;
+}

@@ -1,0 +1,179 @@
+import type pg from 'pg';
+import { Backoff, sleep } from '../lib/backoff.js';
+import { settlesWithin } from '../lib/deadline.js';
+import type { Logger } from '../observe/logger.js';
+import { type ConnectionTarget, createPool } from './database.js';
+import { classify } from './errors.js';
+import { migrate } from './migrate.js';
+import { type CallWithHistory, readCall } from './read/call.js';
+
+export interface StoreOptions {
+  /** Where PostgreSQL is, once it can be told; asked again when it rejects. */
+  readonly locate: () => Promise<ConnectionTarget>;
+  /** Connections for batches; reads have their own, so that neither starves the other. */
+  readonly drainConnections: number;
+  readonly log: Logger;
+}
+
+/**
+ * starting  never ready so far: PostgreSQL is not there yet, or the schema is not up to date
+ * up        answered the last time it was asked
+ * down      was up, does not answer now
+ * stopped   for good
+ */
+export type StoreState = 'starting' | 'up' | 'down' | 'stopped';
+
+/** PostgreSQL cannot answer now; the same question may be answered later. */
+export class StoreUnavailableError extends Error {
+  override readonly name = 'StoreUnavailableError';
+  readonly code = 'STORE_UNAVAILABLE';
+  readonly retryAfterS = 2;
+  constructor(override readonly cause?: unknown) {
+    super('PostgreSQL does not answer', { cause });
+  }
+}
+
+const READ_CONNECTIONS = 4;
+const READ_TIMEOUT_MS = 30_000;
+const DRAIN_TIMEOUT_MS = 60_000;
+const PROBE_EVERY_MS = 5_000;
+
+/** PostgreSQL as the service sees it: comes up beside the door in its own time, and is tried for as long as it takes. */
+export class Store {
+  readonly #stopping = new AbortController();
+  readonly #pools: pg.Pool[] = [];
+  #readPool: pg.Pool | undefined;
+  #running: Promise<void> | undefined;
+  #state: StoreState = 'starting';
+  #serverVersion: string | null = null;
+  #lastError: string | null = null;
+
+  constructor(private readonly options: StoreOptions) {}
+
+  get state(): StoreState {
+    return this.#state;
+  }
+
+  /** As PostgreSQL spells it, such as "18.4"; null before it was up. */
+  get serverVersion(): string | null {
+    return this.#serverVersion;
+  }
+
+  /** What was in the way the last time; null while it is up. */
+  get lastError(): string | null {
+    return this.#lastError;
+  }
+
+  /** Begins to look for PostgreSQL. `onReady` gets the pool for batches, once, when the schema is up to date. */
+  start(onReady: (drainPool: pg.Pool) => void): void {
+    this.#running ??= this.#run(onReady);
+  }
+
+  /** Ends all connections; those still at work when the deadline passes are left to the end of the process. */
+  async stop(deadlineMs: number): Promise<void> {
+    this.#stopping.abort();
+    this.#state = 'stopped';
+    await settlesWithin(Promise.all([this.#running, ...this.#pools.map((pool) => pool.end())]), deadlineMs);
+  }
+
+  /** @throws StoreUnavailableError */
+  async call(callId: string): Promise<CallWithHistory | null> {
+    if (this.#readPool === undefined) throw new StoreUnavailableError();
+    try {
+      return await readCall(this.#readPool, callId);
+    } catch (error) {
+      const { label } = classify(error);
+      if (unavailable.has(label)) throw new StoreUnavailableError(error);
+      throw error;
+    }
+  }
+
+  async #run(onReady: (drainPool: pg.Pool) => void): Promise<void> {
+    const backoff = new Backoff({ firstMs: 100, maxMs: 2_000 });
+    const { signal } = this.#stopping;
+    while (!signal.aborted) {
+      try {
+        const target = await this.options.locate();
+        await this.#migrate(target);
+        if (this.#state === 'stopped') return;
+        const { drainConnections } = this.options;
+        const drainPool = this.#pool(target, {
+          name: 'drain',
+          max: drainConnections,
+          statementTimeoutMs: DRAIN_TIMEOUT_MS,
+        });
+        this.#readPool = this.#pool(target, {
+          name: 'read',
+          max: READ_CONNECTIONS,
+          statementTimeoutMs: READ_TIMEOUT_MS,
+        });
+        this.#state = 'up';
+        onReady(drainPool);
+        await this.#watch(this.#readPool, signal);
+        return;
+      } catch (error) {
+        this.#failed(error, 'PostgreSQL is not ready yet; events wait on the spool');
+        await backoff.wait(signal);
+      }
+    }
+  }
+
+  async #migrate(target: ConnectionTarget): Promise<void> {
+    // Without a time limit: an index on a large table takes as long as it takes.
+    const pool = this.#pool(target, { name: 'migrate', max: 1, statementTimeoutMs: 0 });
+    try {
+      await migrate(pool);
+    } finally {
+      this.#pools.splice(this.#pools.indexOf(pool), 1);
+      await pool.end();
+    }
+  }
+
+  /** Notices when PostgreSQL goes and when it comes back, for those who ask for the state. */
+  async #watch(pool: pg.Pool, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        const { rows } = await pool.query<{ server_version: string }>('show server_version');
+        this.#serverVersion = rows[0]?.server_version ?? null;
+        this.#lastError = null;
+        if (this.#state === 'down') this.options.log.info('PostgreSQL answers again');
+        this.#enter('up');
+      } catch (error) {
+        this.#enter('down');
+        this.#failed(error, 'PostgreSQL does not answer; events wait on the spool');
+      }
+      await sleep(PROBE_EVERY_MS, signal);
+    }
+  }
+
+  #pool(target: ConnectionTarget, options: Parameters<typeof createPool>[1]): pg.Pool {
+    const pool = createPool(target, options, (error) => {
+      this.options.log.debug({ pool: options.name, message: error.message }, 'an idle connection broke');
+    });
+    this.#pools.push(pool);
+    return pool;
+  }
+
+  #enter(state: StoreState): void {
+    if (this.#state !== 'stopped') this.#state = state;
+  }
+
+  /** Says each new reason once. */
+  #failed(thrown: unknown, message: string): void {
+    if (this.#stopping.signal.aborted) return;
+    const error = classify(thrown);
+    const text = `${error.code ?? error.label}: ${error.message}`;
+    if (text !== this.#lastError) this.options.log.warn({ code: error.code, reason: error.message }, message);
+    this.#lastError = text;
+  }
+}
+
+/** Labels of `classify` that speak of the way to PostgreSQL or of its state, not of the question. */
+const unavailable: ReadonlySet<string> = new Set([
+  'connection',
+  'authentication',
+  'resources',
+  'shutdown',
+  'system',
+  'timeout',
+]);
