@@ -1,0 +1,97 @@
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { ConfigReader } from './reader.js';
+import { parseKeys, type Scope, scopes, type SenderKey } from './keys.js';
+
+export const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+
+export interface Config {
+  readonly host: string;
+  readonly port: number;
+  readonly logLevel: (typeof logLevels)[number];
+  /** Absolute path; `postgres/` and `spool/` live inside. */
+  readonly dataDir: string;
+  /** Undefined: embedded PostgreSQL under `dataDir`. */
+  readonly databaseUrl: string | undefined;
+  /** 0: the embedded cluster answers on its Unix socket only. */
+  readonly embeddedPort: number;
+  readonly spoolMaxBytes: number;
+  readonly batchMaxEvents: number;
+  readonly batchMaxWaitMs: number;
+  /** 0: the drain is paused, events stay on the spool. */
+  readonly drainConcurrency: number;
+  /** 0: calls are kept for ever. */
+  readonly retentionDays: number;
+  readonly keys: readonly SenderKey[];
+  readonly shutdownGraceMs: number;
+}
+
+/** Thrown by `readConfig`: the message lists everything that is wrong, one line each, without any secret. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+  constructor(readonly problems: readonly string[]) {
+    super(
+      `the configuration has ${problems.length} problem(s):\n${problems.map((p) => `  - ${p}`).join('\n')}`,
+    );
+  }
+}
+
+const MIB = 1024 * 1024;
+const keyVariables: Record<Scope, string> = { ingest: 'INGEST_KEYS', read: 'READ_KEYS', admin: 'ADMIN_KEYS' };
+
+/**
+ * Reads and validates the whole configuration at once; an empty variable counts as unset.
+ * @throws ConfigError naming every bad variable
+ */
+export function readConfig(env: Readonly<Record<string, string | undefined>> = process.env): Config {
+  const read = new ConfigReader(env);
+  const host = read.text('HOST', '127.0.0.1');
+  const config: Config = {
+    host,
+    port: read.integer('PORT', 3000, 0, 65_535),
+    logLevel: read.choice('LOG_LEVEL', 'info', logLevels),
+    dataDir: resolve(read.text('DATA_DIR', './data')),
+    databaseUrl: read.postgresUrl('DATABASE_URL'),
+    embeddedPort: read.integer('EMBEDDED_PORT', 0, 0, 65_535),
+    spoolMaxBytes: read.integer('SPOOL_MAX_BYTES', 1024 * MIB, MIB, Number.MAX_SAFE_INTEGER),
+    batchMaxEvents: read.integer('BATCH_MAX_EVENTS', 500, 1, 10_000),
+    batchMaxWaitMs: read.integer('BATCH_MAX_WAIT_MS', 20, 0, 60_000),
+    drainConcurrency: read.integer('DRAIN_CONCURRENCY', 2, 0, 32),
+    retentionDays: read.integer('RETENTION_DAYS', 365, 0, 36_500),
+    keys: readKeys(read),
+    shutdownGraceMs: read.integer('SHUTDOWN_GRACE_MS', 10_000, 0, 600_000),
+  };
+  if (config.keys.length === 0 && !isLoopback(host)) {
+    read.problem(
+      `HOST=${host} is open to other machines, but no keys are set: set INGEST_KEYS, READ_KEYS and ADMIN_KEYS ` +
+        '(name:secret, secrets of 16 characters and more), or keep HOST on loopback (127.0.0.1, ::1, localhost)',
+    );
+  }
+  if (read.problems.length > 0) throw new ConfigError(read.problems);
+  return config;
+}
+
+function readKeys(read: ConfigReader): SenderKey[] {
+  const keys: SenderKey[] = [];
+  for (const scope of scopes) {
+    const variable = keyVariables[scope];
+    const text = read.secret(variable, (path) => readFileSync(path, 'utf8'));
+    if (text !== undefined)
+      keys.push(
+        ...parseKeys(variable, scope, text, (p) => {
+          read.problem(p);
+        }),
+      );
+  }
+  const seen = new Map<string, string>();
+  for (const { name, secret } of keys) {
+    const other = seen.get(secret);
+    if (other !== undefined) read.problem(`keys "${other}" and "${name}" have the same secret`);
+    seen.set(secret, name);
+  }
+  return keys;
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
+}

@@ -1,0 +1,67 @@
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Reads typed values out of an environment and collects every problem instead of stopping at the first. */
+export class ConfigReader {
+  readonly problems: string[] = [];
+
+  constructor(private readonly env: Environment) {}
+
+  problem(message: string): void {
+    this.problems.push(message);
+  }
+
+  text(name: string, fallback: string): string {
+    return this.#get(name) ?? fallback;
+  }
+
+  integer(name: string, fallback: number, min: number, max: number): number {
+    const text = this.#get(name);
+    if (text === undefined) return fallback;
+    const value = /^\d{1,16}$/.test(text) ? Number(text) : NaN;
+    if (value >= min && value <= max) return value;
+    this.problem(`${name}=${shorten(text)} is not a whole number from ${min} to ${max}`);
+    return fallback;
+  }
+
+  choice<const T extends string>(name: string, fallback: T, allowed: readonly T[]): T {
+    const text = this.#get(name);
+    if (text === undefined) return fallback;
+    const found = allowed.find((value) => value === text);
+    if (found === undefined) this.problem(`${name}=${shorten(text)} is not one of ${allowed.join(', ')}`);
+    return found ?? fallback;
+  }
+
+  /** A PostgreSQL URL. It may hold a password, so a problem never repeats it. */
+  postgresUrl(name: string): string | undefined {
+    const text = this.#get(name);
+    if (text === undefined) return undefined;
+    if (!/^postgres(ql)?:\/\/\S+$/.test(text)) {
+      this.problem(`${name} is not a URL of the form postgres://user:password@host:port/database`);
+    }
+    return text;
+  }
+
+  /** The variable itself, or the contents of the file that `<name>_FILE` names; both together are a problem. */
+  secret(name: string, readFile: (path: string) => string): string | undefined {
+    const direct = this.#get(name);
+    const path = this.#get(`${name}_FILE`);
+    if (path === undefined) return direct;
+    if (direct !== undefined) this.problem(`${name} and ${name}_FILE are both set: keep one`);
+    try {
+      return readFile(path);
+    } catch (error) {
+      const code = error instanceof Error && 'code' in error ? String(error.code) : 'unreadable';
+      this.problem(`${name}_FILE=${shorten(path)} cannot be read (${code})`);
+      return undefined;
+    }
+  }
+
+  #get(name: string): string | undefined {
+    const value = this.env[name]?.trim();
+    return value === '' ? undefined : value;
+  }
+}
+
+function shorten(text: string): string {
+  return text.length > 80 ? `${text.slice(0, 77)}…` : text;
+}
