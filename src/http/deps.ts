@@ -1,0 +1,56 @@
+/** What the door needs from the rest of the house. The rooms satisfy these by their shape; the door imports none. */
+import type { FastifyBaseLogger } from 'fastify';
+import type { SenderKey } from '../config/keys.js';
+import type { Outcome } from './schemas/ingest.js';
+import type { Readiness } from './schemas/health.js';
+import type { ServiceStatus } from './schemas/status.js';
+import type { StoredCall } from './schemas/stored-call.js';
+
+export type { Outcome, Readiness, ServiceStatus, StoredCall };
+
+/** Sets events down on the spool. */
+export interface Intake {
+  /**
+   * Resolves once all records are synced to disk; they are appended all or none.
+   * Rejects with an error whose `code` is SPOOL_FULL, SPOOL_FAILED or SPOOL_CLOSED, or whose `name` is SpoolFullError,
+   * SpoolFailedError or SpoolClosedError, perhaps with `retryAfterS` (seconds).
+   */
+  append(records: readonly Uint8Array[]): Promise<unknown>;
+  /**
+   * Like `append`, but the records are watched from before they can be drained, so that no outcome is missed.
+   * `withinMs` counts from the sync.
+   */
+  appendWatched(records: readonly Uint8Array[], withinMs: number): Promise<WatchedAppend>;
+  /** Resolves with true once all acknowledged before the call is stored or dead-lettered, false after `timeoutMs`. */
+  flush(timeoutMs: number): Promise<boolean>;
+}
+
+export interface WatchedAppend {
+  /**
+   * One outcome per record, in their order, once PostgreSQL has committed all of them durably; null when that takes
+   * longer than `withinMs` or too many are waiting. Never rejects.
+   */
+  readonly outcomes: Promise<readonly Outcome[] | null>;
+}
+
+export interface CallReader {
+  /** Rejects with an error whose `code` is `STORE_UNAVAILABLE` while PostgreSQL is away. */
+  call(callId: string): Promise<StoredCall | null>;
+}
+
+export interface StatusSource {
+  /** Numbers of one tick. */
+  status(): ServiceStatus;
+  readiness(): Readiness;
+}
+
+export interface AppDeps {
+  readonly logger: FastifyBaseLogger;
+  /** Of the service, as in package.json. */
+  readonly version: string;
+  /** None: every route answers without a key. */
+  readonly keys: readonly SenderKey[];
+  readonly intake: Intake;
+  readonly calls: CallReader;
+  readonly status: StatusSource;
+}

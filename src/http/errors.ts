@@ -1,0 +1,145 @@
+/** Everything the door can answer that is not a success: one table, and one way from any error into it. */
+import type { FastifyError } from 'fastify';
+
+/** code → status and title. The code is part of the `type` URI; clients may branch on it, so codes never change. */
+export const PROBLEMS = {
+  malformed_request: [400, 'The request is not valid HTTP'],
+  malformed_url: [400, 'The URL cannot be decoded'],
+  invalid_request: [400, 'The request is not valid'],
+  empty_body: [400, 'The body is empty'],
+  incomplete_body: [400, 'The body ended too early'],
+  malformed_body: [400, 'The body cannot be read'],
+  invalid_body: [400, 'The body is not valid'],
+  invalid_event: [400, 'The event is not valid'],
+  unauthorized: [401, 'A valid key is needed'],
+  forbidden: [403, 'The key does not open this'],
+  not_found: [404, 'There is nothing here'],
+  call_not_found: [404, 'The call is not stored, or not yet'],
+  method_not_allowed: [405, 'The method is not allowed here'],
+  request_timeout: [408, 'The request took too long to arrive'],
+  body_too_large: [413, 'The body is too large'],
+  too_many_events: [413, 'The body holds too many events'],
+  unsupported_media_type: [415, 'The content type is not supported'],
+  unsupported_encoding: [415, 'The content encoding is not supported'],
+  inconsistent_event: [422, 'The event contradicts itself'],
+  headers_too_large: [431, 'The request headers are too large'],
+  internal: [500, 'Something went wrong on our side'],
+  busy: [503, 'Too many request bodies are in flight'],
+  spool_full: [503, 'The spool is full'],
+  spool_failed: [503, 'Events cannot be written to disk'],
+  spool_closed: [503, 'The service is stopping'],
+  store_unavailable: [503, 'The database cannot be reached'],
+  flush_timeout: [504, 'Not everything was stored in time'],
+} as const satisfies Record<string, readonly [number, string]>;
+
+export type ProblemCode = keyof typeof PROBLEMS;
+
+/** One mistake, and where it is. */
+export interface Mistake {
+  /**
+   * JSON pointer into the body, '' being the whole body. Elsewhere `query:NAME`, `header:NAME` or `path:NAME`, which
+   * no JSON pointer can be.
+   */
+  readonly pointer: string;
+  readonly code: string;
+  readonly message: string;
+}
+
+interface ProblemExtras {
+  /** For humans; never an inner message. */
+  readonly detail?: string;
+  readonly errors?: readonly Mistake[];
+  /** Lower-case names. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** For the log only. */
+  readonly cause?: unknown;
+}
+
+/** An answer that is thrown. */
+export class Problem extends Error {
+  readonly status: number;
+  readonly title: string;
+  readonly detail: string;
+  readonly errors: readonly Mistake[];
+  readonly headers: Readonly<Record<string, string>>;
+
+  constructor(
+    readonly code: ProblemCode,
+    extras: ProblemExtras = {},
+  ) {
+    const [status, title] = PROBLEMS[code];
+    super(extras.detail ?? title, extras.cause === undefined ? undefined : { cause: extras.cause });
+    this.status = status;
+    this.title = title;
+    this.detail = extras.detail ?? `${title}.`;
+    this.errors = extras.errors ?? [];
+    this.headers = status === 503 ? { 'retry-after': '1', ...extras.headers } : (extras.headers ?? {});
+  }
+}
+
+/** The body of the answer (RFC 9457). */
+export function problemBody(problem: Problem, requestId: string): string {
+  return JSON.stringify({
+    type: problemType(problem.code),
+    title: problem.title,
+    status: problem.status,
+    detail: problem.detail,
+    request_id: requestId,
+    errors: problem.errors,
+  });
+}
+
+/** Names the kind of problem; there is nothing to fetch behind it. */
+export function problemType(code: ProblemCode): string {
+  return `urn:call-logger:problem:${code}`;
+}
+
+/** Errors that other rooms and the framework throw, by their `code` or else their `name`. */
+const foreignErrors: Readonly<Record<string, ProblemCode>> = {
+  SPOOL_FULL: 'spool_full',
+  SPOOL_FAILED: 'spool_failed',
+  SPOOL_CLOSED: 'spool_closed',
+  SpoolFullError: 'spool_full',
+  SpoolFailedError: 'spool_failed',
+  SpoolClosedError: 'spool_closed',
+  STORE_UNAVAILABLE: 'store_unavailable',
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'unsupported_media_type',
+  FST_ERR_CTP_BODY_TOO_LARGE: 'body_too_large',
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'malformed_request',
+  FST_ERR_CTP_EMPTY_JSON_BODY: 'empty_body',
+  FST_ERR_BAD_URL: 'malformed_url',
+  FST_ERR_NOT_FOUND: 'not_found',
+};
+
+/** Any thrown value as a problem; what is not known becomes `internal`, which tells nothing. */
+export function toProblem(error: unknown): Problem {
+  if (error instanceof Problem) return error;
+  if (!(error instanceof Error)) return new Problem('internal', { cause: error });
+  const named = 'code' in error && typeof error.code === 'string' ? error.code : error.name;
+  const code = Object.hasOwn(foreignErrors, named) ? foreignErrors[named] : undefined;
+  if (code === 'unsupported_media_type') return unsupportedMediaType('application/json', error);
+  if (code !== undefined) return new Problem(code, { headers: retryAfter(error), cause: error });
+  if (isClientError(error)) return new Problem('invalid_request', { cause: error });
+  return new Problem('internal', { cause: error });
+}
+
+export function unsupportedMediaType(expected: string, cause?: unknown): Problem {
+  return new Problem('unsupported_media_type', {
+    detail: `The body has to be ${expected}, and the content-type header has to say so.`,
+    errors: [
+      { pointer: 'header:content-type', code: 'unsupported_media_type', message: `expected ${expected}` },
+    ],
+    cause,
+  });
+}
+
+function retryAfter(error: Error): Record<string, string> {
+  if (!('retryAfterS' in error) || typeof error.retryAfterS !== 'number') return {};
+  return { 'retry-after': String(Math.max(1, Math.ceil(error.retryAfterS))) };
+}
+
+/** An error of the framework for which the client is to blame, of a kind not in the table. */
+function isClientError(error: Error & Partial<Pick<FastifyError, 'code' | 'statusCode'>>): boolean {
+  const { code, statusCode = 500 } = error;
+  return code !== undefined && code.startsWith('FST_') && statusCode >= 400 && statusCode < 500;
+}

@@ -1,0 +1,21 @@
+/** The limits of the door, in one place. Sizes are bytes after inflating unless they say otherwise. */
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+
+/** Of a JSON body, and of one line of NDJSON. */
+export const MAX_JSON_BYTES = MIB;
+export const MAX_NDJSON_BYTES = 16 * MIB;
+export const MAX_EVENTS_PER_REQUEST = 10_000;
+
+/** All bodies in flight together. */
+export const MAX_BODY_BYTES_IN_FLIGHT = 64 * MIB;
+/** The part of it that only bodies up to `SMALL_BODY_BYTES` may use, so that uploads never lock single events out. */
+export const BODY_BYTES_FOR_SMALL = 16 * MIB;
+export const SMALL_BODY_BYTES = 64 * KIB;
+
+/** Longest work on one request before the event loop gets its turn. */
+export const MAX_TURN_MS = 4;
+
+/** How long `?wait=stored` waits from the sync to disk before the answer is the ordinary 202. */
+export const WAIT_STORED_MS = 10_000;

@@ -1,0 +1,77 @@
+import type { IncomingMessage } from 'node:http';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { BodyBudget, BodyLease } from '../body/budget.js';
+import { NdjsonBody, expectNoBody, readJsonBody } from '../body/reading.js';
+import { Problem } from '../errors.js';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /**
+     * What the body of this request holds of the budget. Given back by the handler as soon as the events are on the
+     * spool, and by the error handler in any case.
+     */
+    bodyLease: BodyLease | null;
+  }
+}
+
+const NDJSON_TYPES = ['application/x-ndjson', 'application/ndjson', 'application/jsonl'];
+
+/** Once, at the root: no body is read except where a scope says how. */
+export function prepareBodies(app: FastifyInstance): void {
+  app.removeAllContentTypeParsers();
+  app.decorateRequest('bodyLease', null);
+}
+
+/**
+ * How routes for events read bodies: `request.body` is a JsonBody with the bytes as received, an NdjsonBody where
+ * asked for, or null or undefined when empty. The handler has to release `request.bodyLease`.
+ */
+export function readEventBodies(
+  scope: FastifyInstance,
+  budget: BodyBudget,
+  options: { ndjson: boolean },
+): void {
+  const lease = (request: FastifyRequest): BodyLease => (request.bodyLease = budget.lease());
+  readEmptyBodies(scope, options.ndjson ? 'application/json or application/x-ndjson' : 'application/json');
+  scope.addContentTypeParser('application/json', (request: FastifyRequest, wire: IncomingMessage) => {
+    checkCharset(request);
+    return readJsonBody(wire, request.headers, lease(request));
+  });
+  if (!options.ndjson) return;
+  scope.addContentTypeParser(NDJSON_TYPES, async (request: FastifyRequest, wire: IncomingMessage) => {
+    checkCharset(request);
+    return new NdjsonBody(wire, request.headers, lease(request));
+  });
+}
+
+/** How all other routes read bodies: `request.body` is the value of the JSON; {}, null or undefined when empty. */
+export function readJsonBodies(scope: FastifyInstance, budget: BodyBudget): void {
+  readEmptyBodies(scope, 'application/json');
+  scope.addContentTypeParser('application/json', async (request: FastifyRequest, wire: IncomingMessage) => {
+    checkCharset(request);
+    request.bodyLease = budget.lease();
+    const body = await readJsonBody(wire, request.headers, request.bodyLease);
+    request.bodyLease.release();
+    return body === null ? {} : body.value;
+  });
+}
+
+function readEmptyBodies(scope: FastifyInstance, expected: string): void {
+  scope.removeAllContentTypeParsers();
+  scope.addContentTypeParser('*', (request: FastifyRequest, wire: IncomingMessage) =>
+    expectNoBody(wire, request.headers, expected),
+  );
+}
+
+function checkCharset(request: FastifyRequest): void {
+  const type = request.headers['content-type'];
+  if (type === undefined || type === 'application/json') return;
+  const charset = /;\s*charset\s*=\s*"?([^";\s]*)/i.exec(type)?.[1]?.toLowerCase();
+  if (charset === undefined || charset === 'utf-8' || charset === 'utf8') return;
+  throw new Problem('unsupported_media_type', {
+    detail: 'Bodies are read as UTF-8 only.',
+    errors: [
+      { pointer: 'header:content-type', code: 'unsupported_charset', message: 'expected charset=utf-8' },
+    ],
+  });
+}

@@ -1,0 +1,90 @@
+/**
+ * Fastify's own validation changes data without a word (null becomes 0, unknown members vanish). Here nothing is
+ * removed, and only query strings and paths, which are text by nature, are converted.
+ */
+import { AjvCompiler } from '@fastify/ajv-compiler';
+import type { FastifyInstance, FastifySchemaCompiler } from 'fastify';
+import { jsonPointer } from '../../lib/json-pointer.js';
+import { type Mistake, Problem } from '../errors.js';
+
+type Compile = FastifySchemaCompiler<unknown>;
+type RoutePart = Parameters<Compile>[0];
+type AjvError = NonNullable<ReturnType<typeof fromJson>['errors']>[number];
+
+const MAX_MISTAKES = 20;
+
+const build = AjvCompiler();
+const shared = { removeAdditional: false, useDefaults: true, allErrors: true } as const;
+const fromJson = build({}, { customOptions: { ...shared, coerceTypes: false } });
+const fromText = build({}, { customOptions: { ...shared, coerceTypes: true } });
+
+/** For the root: validates every part that a route has a schema for. */
+export function validateRequests(app: FastifyInstance): void {
+  app.setValidatorCompiler(compile);
+}
+
+/**
+ * For scopes whose bodies are events: those are judged by `accept`, which gives one precise error per mistake and
+ * keeps what was sent as it is. The body and header schemas of such routes only document.
+ */
+export function leaveEventsToAccept(scope: FastifyInstance): void {
+  scope.setValidatorCompiler((part: RoutePart) =>
+    part.httpPart === 'body' || part.httpPart === 'headers' ? () => true : compile(part),
+  );
+}
+
+function compile({ schema, httpPart }: RoutePart): ReturnType<Compile> {
+  const place = placeOf(httpPart);
+  const validate = (httpPart === 'body' ? fromJson : fromText)({ schema });
+  const allowed = memberNames(schema);
+  return (data: unknown) => {
+    if (validate(data) === true) return true;
+    const errors = (validate.errors ?? [])
+      .slice(0, MAX_MISTAKES)
+      .map((error) => mistake(error, place, allowed));
+    const detail = errors.map(
+      ({ pointer, message }) => `${pointer === '' ? 'the body' : pointer} ${message}`,
+    );
+    const code = httpPart === 'body' ? 'invalid_body' : 'invalid_request';
+    return { error: new Problem(code, { detail: `${detail.join('; ')}.`, errors }) };
+  };
+}
+
+/** Turns the pointer into a part of the request into one into the whole request. */
+function placeOf(httpPart: string | undefined): (pointer: string) => string {
+  if (httpPart === 'body') return (pointer) => pointer;
+  const space = httpPart === 'querystring' ? 'query' : 'path';
+  return (pointer) => `${space}:${pointer.slice(1)}`;
+}
+
+function mistake(error: AjvError, place: (pointer: string) => string, allowed: string): Mistake {
+  const { keyword, instancePath, params, message = 'is not valid' } = error;
+  if (keyword === 'additionalProperties') {
+    const name = jsonPointer(String(params['additionalProperty']));
+    return {
+      pointer: place(`${instancePath}${name}`),
+      code: 'unknown_field',
+      message: `is not known; known: ${allowed}`,
+    };
+  }
+  const values: unknown = params['allowedValues'];
+  const listed = Array.isArray(values) ? `: ${values.join(', ')}` : '';
+  return {
+    pointer: place(instancePath),
+    code: codes[keyword] ?? 'not_allowed',
+    message: `${message}${listed}`,
+  };
+}
+
+const codes: Readonly<Record<string, string>> = {
+  type: 'wrong_type',
+  enum: 'not_allowed',
+  required: 'required',
+  minimum: 'out_of_range',
+  maximum: 'out_of_range',
+};
+
+function memberNames(schema: unknown): string {
+  if (typeof schema !== 'object' || schema === null || !('properties' in schema)) return 'none';
+  return Object.keys(schema.properties ?? {}).join(', ') || 'none';
+}

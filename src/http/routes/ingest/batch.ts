@@ -1,0 +1,80 @@
+import { type AcceptInput, accept } from '../../../events/accept.js';
+import type { UtcTime } from '../../../lib/time.js';
+import type { Outcome } from '../../deps.js';
+import { type Mistake, Problem } from '../../errors.js';
+import { MAX_EVENTS_PER_REQUEST } from '../../limits.js';
+import type { BatchAnswer } from '../../schemas/ingest.js';
+
+/** Every rejected event is told; after this many of them, only the first mistake of each. */
+const MAX_DETAILED = 1_000;
+const MAX_MISTAKES = 10;
+
+/** The events of one request, judged one by one. */
+export class Batch {
+  readonly records: Buffer[] = [];
+  /** Per event its id, or null when rejected. */
+  readonly #ids: (string | null)[] = [];
+  readonly #rejected: { index: number; errors: Mistake[] }[] = [];
+
+  constructor(
+    private readonly receivedAt: UtcTime,
+    private readonly source: string | null,
+  ) {}
+
+  get size(): number {
+    return this.#ids.length;
+  }
+
+  /** @throws Problem `too_many_events` */
+  add(event: Pick<AcceptInput, 'body' | 'payload' | 'idempotencyKey'>): void {
+    this.#makeRoom();
+    const verdict = accept({ ...event, receivedAt: this.receivedAt, source: this.source });
+    if (!verdict.ok) {
+      this.#note(verdict.errors);
+      return;
+    }
+    this.records.push(verdict.record);
+    this.#ids.push(verdict.eventId);
+  }
+
+  /** Counts an event that could not even be read. */
+  reject(mistake: Mistake): void {
+    this.#makeRoom();
+    this.#note([mistake]);
+  }
+
+  /** @param outcomes one per record; null: not waited for */
+  answer(outcomes: readonly Outcome[] | null): BatchAnswer {
+    const answer = {
+      accepted: this.records.length,
+      rejected: this.#rejected.length,
+      ids: this.#ids,
+      errors: this.#rejected,
+    };
+    if (outcomes === null) return answer;
+    let next = 0;
+    return { ...answer, statuses: this.#ids.map((id) => (id === null ? null : (outcomes[next++] ?? null))) };
+  }
+
+  /** The status the answer goes with. */
+  status(outcomes: readonly Outcome[] | null): 200 | 202 | 207 | 422 {
+    if (this.records.length === 0) return 422;
+    if (this.#rejected.length > 0) return 207;
+    return outcomes === null ? 202 : 200;
+  }
+
+  #makeRoom(): void {
+    if (this.size < MAX_EVENTS_PER_REQUEST) return;
+    const message = `at most ${MAX_EVENTS_PER_REQUEST.toLocaleString('en-US')} events in one request`;
+    throw new Problem('too_many_events', {
+      detail: `There may be ${message}; none of these was taken.`,
+      errors: [{ pointer: '', code: 'too_many_events', message }],
+    });
+  }
+
+  #note(mistakes: readonly Mistake[]): void {
+    const most = this.#rejected.length < MAX_DETAILED ? MAX_MISTAKES : 1;
+    this.#rejected.push({ index: this.size, errors: mistakes.slice(0, most) });
+    this.#ids.push(null);
+  }
+}

@@ -1,0 +1,50 @@
+import { Type } from 'typebox';
+import { security } from '../../plugins/openapi.js';
+import { IdempotencyHeader, WaitQuery } from '../../schemas/ingest.js';
+import { answer, problemResponses } from '../../schemas/problem.js';
+
+const event = { $ref: 'Event#' };
+export const eventsSchema = {
+  tags: ['ingest'],
+  security,
+  summary: 'Log many events at once',
+  description:
+    'Up to 10,000 events: one event, an array, {"events": [...]} (JSON of at most 1 MiB), or one per line as NDJSON (at most 16 MiB after inflating, 1 MiB per line; blank lines do not count). Content-Encoding gzip is understood. Wrong events are told and do not hold back the others; the others are taken all or none. Idempotency-Key goes with one event only.',
+  headers: IdempotencyHeader,
+  querystring: WaitQuery,
+  body: {
+    content: {
+      'application/json': {
+        schema: Type.Unsafe({
+          anyOf: [
+            event,
+            { type: 'array', items: event, minItems: 1, maxItems: 10_000 },
+            {
+              type: 'object',
+              required: ['events'],
+              additionalProperties: false,
+              properties: { events: { type: 'array', items: event, minItems: 1, maxItems: 10_000 } },
+            },
+          ],
+        }),
+      },
+      'application/x-ndjson': { schema: Type.Unsafe(event) },
+    },
+  },
+  response: {
+    202: answer('BatchAnswer', 'All accepted and synced to disk.'),
+    200: answer(
+      'BatchAnswer',
+      'With ?wait=stored: all accepted and committed by PostgreSQL; statuses tells what became of each.',
+    ),
+    207: answer(
+      'BatchAnswer',
+      'Some accepted, and treated as with 202 or 200; errors tells what is wrong with the others.',
+    ),
+    ...problemResponses(
+      '400: the body as a whole cannot be read or holds nothing. 401, 403. 413: too large, or too many events. 415.',
+      '503 with Retry-After: nothing was acknowledged; send it again.',
+    ),
+    422: answer('BatchAnswer', 'None accepted; errors tells why.'),
+  },
+};

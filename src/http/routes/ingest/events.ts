@@ -1,0 +1,36 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { utcNow } from '../../clock.js';
+import { JsonBody, NdjsonBody } from '../../body/reading.js';
+import type { Intake } from '../../deps.js';
+import { Problem } from '../../errors.js';
+import type { WaitQuery } from '../../schemas/ingest.js';
+import { append, idempotencyKeyOf } from './append.js';
+import { Batch } from './batch.js';
+import { eventsSchema } from './events-schema.js';
+import { fillFromJson, fillFromNdjson } from './fill-batch.js';
+
+export function eventsRoute(scope: FastifyInstance, intake: Intake): void {
+  scope.post<{ Querystring: WaitQuery }>('/v1/events', { schema: eventsSchema }, async (request, reply) => {
+    try {
+      const batch = await readBatch(request);
+      const outcomes = batch.records.length === 0 ? null : await append(intake, request, batch.records);
+      return await reply.code(batch.status(outcomes)).send(batch.answer(outcomes));
+    } finally {
+      request.bodyLease?.release();
+    }
+  });
+}
+
+/** @throws Problem when the body as a whole cannot be read or holds nothing */
+async function readBatch(request: FastifyRequest): Promise<Batch> {
+  const batch = new Batch(utcNow(), request.keyName);
+  const key = idempotencyKeyOf(request);
+  const { body } = request;
+  if (body instanceof NdjsonBody) await fillFromNdjson(batch, body, key);
+  else if (body instanceof JsonBody) await fillFromJson(batch, body, key);
+  if (batch.size > 0) return batch;
+  throw new Problem('empty_body', {
+    detail: 'The body holds no event.',
+    errors: [{ pointer: '', code: 'empty_body', message: 'expected at least one event' }],
+  });
+}

@@ -1,0 +1,94 @@
+/** How the HTTP server under the door behaves, each setting on purpose. */
+import { STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
+import { type FastifyBaseLogger, type FastifyHttpOptions, LogController } from 'fastify';
+import type { RawServerDefault } from 'fastify';
+import { isAnswered } from './body/drain.js';
+import { Problem, type ProblemCode, problemBody } from './errors.js';
+import { newRequestId, requestIdOf } from './plugins/request-log.js';
+import { sendProblem } from './plugins/problems.js';
+
+/** How long a connection that was refused below HTTP may take to read the answer. */
+const LINGER_MS = 1_000;
+const MAX_HEADER_BYTES = 16 * 1024;
+
+export function serverOptions(logger: FastifyBaseLogger): FastifyHttpOptions<RawServerDefault> {
+  return {
+    loggerInstance: logger,
+    // The door writes one line per request itself, with the request id in it, so no logger per request is needed.
+    logController: new LogController({ disableRequestLogging: true }),
+    childLoggerFactory: (parent) => parent,
+    requestIdHeader: false,
+    genReqId: requestIdOf,
+
+    // A whole request, body included, has half a minute: 16 MiB at 4.5 Mbit/s. Slower senders send smaller batches.
+    requestTimeout: 30_000,
+    // Longer than the 60 s after which common load balancers give up an idle connection, so that it is never us who
+    // closes one just as the balancer sends the next request over it.
+    keepAliveTimeout: 72_000,
+    // No limit: senders keep one connection for days.
+    maxRequestsPerSocket: 0,
+    // Silence on a socket ends nothing by itself: an answer may take as long as its route says.
+    connectionTimeout: 0,
+    http: {
+      // Headers come in one packet or two; who needs longer holds a connection open on purpose.
+      headersTimeout: 10_000,
+      // How often the two timeouts above are looked at.
+      connectionsCheckingInterval: 2_000,
+      maxHeaderSize: MAX_HEADER_BYTES,
+    },
+    // While closing, requests that still arrive on open connections are served and told to close: the spool is closed
+    // after the door, so it can take them.
+    return503OnClosing: false,
+    forceCloseConnections: 'idle',
+    routerOptions: {
+      // An id has up to 128 characters of up to 12 bytes each when percent-encoded; longer ones get a 400 from the
+      // route rather than a 404 from the router. The header limit bounds them.
+      maxParamLength: MAX_HEADER_BYTES,
+    },
+    frameworkErrors: (error, request, reply) => {
+      sendProblem(error, request, reply);
+      logger.info(
+        { request_id: request.id, status: reply.statusCode, problem: reply.problemCode },
+        'request refused',
+      );
+    },
+    clientErrorHandler: (error, socket) => {
+      answerClientError(error.code, socket, logger);
+    },
+  };
+}
+
+/** Errors of a connection that never became a request, or whose request did not arrive whole. */
+function answerClientError(errorCode: string, socket: Socket, logger: FastifyBaseLogger): void {
+  if (errorCode === 'ECONNRESET' || !socket.writable || isAnswered(socket)) {
+    socket.destroy();
+    return;
+  }
+  const problem = new Problem(problemOf[errorCode] ?? 'malformed_request');
+  const requestId = newRequestId();
+  logger.info(
+    { request_id: requestId, status: problem.status, problem: problem.code, cause: errorCode },
+    'request refused',
+  );
+  const body = problemBody(problem, requestId);
+  socket.end(
+    [
+      `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status] ?? ''}`,
+      'content-type: application/problem+json',
+      `content-length: ${Buffer.byteLength(body)}`,
+      `x-request-id: ${requestId}`,
+      'connection: close',
+      '',
+      body,
+    ].join('\r\n'),
+  );
+  // Destroying it at once would reset the connection and take the answer back.
+  setTimeout(() => socket.destroy(), LINGER_MS).unref();
+}
+
+const problemOf: Readonly<Record<string, ProblemCode>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: 'request_timeout',
+  HPE_HEADER_OVERFLOW: 'headers_too_large',
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: 'body_too_large',
+};

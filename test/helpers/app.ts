@@ -1,0 +1,167 @@
+import type { AddressInfo } from 'node:net';
+import { pino } from 'pino';
+import type { FastifyInstance } from 'fastify';
+import { buildApp } from '../../src/app.js';
+import { BodyBudget } from '../../src/http/body/budget.js';
+import type { AppDeps, Intake, Outcome, StoredCall, WatchedAppend } from '../../src/http/deps.js';
+
+/** Keeps what it is given, and fails or answers as a test wants it to. */
+export class RecordingIntake implements Intake {
+  records: Uint8Array[] = [];
+  appends = 0;
+  failure: Error | null = null;
+  /** What becomes of each record; null: the store takes too long. */
+  outcomes: readonly Outcome[] | null = null;
+  flushed = true;
+  flushTimeoutMs = 0;
+
+  async append(records: readonly Uint8Array[]): Promise<void> {
+    if (this.failure !== null) throw this.failure;
+    this.appends += 1;
+    this.records.push(...records);
+  }
+
+  async appendWatched(records: readonly Uint8Array[]): Promise<WatchedAppend> {
+    await this.append(records);
+    return { outcomes: Promise.resolve(this.outcomes) };
+  }
+
+  async flush(timeoutMs: number): Promise<boolean> {
+    this.flushTimeoutMs = timeoutMs;
+    return this.flushed;
+  }
+}
+
+/** An error as other rooms throw it. */
+export function codedError(code: string, extras: object = {}): Error {
+  return Object.assign(new Error(`inner words about ${code}`), { code }, extras);
+}
+
+export interface TestApp {
+  readonly app: FastifyInstance;
+  readonly intake: RecordingIntake;
+  readonly budget: BodyBudget;
+  /** Every line logged so far. */
+  readonly logged: Record<string, unknown>[];
+}
+
+export function testApp(overrides: Partial<AppDeps> = {}, budget = new BodyBudget()): TestApp {
+  const intake = new RecordingIntake();
+  const logged: Record<string, unknown>[] = [];
+  const logger = pino(
+    { level: 'info' },
+    {
+      write: (line: string) => {
+        // What pino writes is one JSON object per line.
+        logged.push(JSON.parse(line) as Record<string, unknown>);
+      },
+    },
+  );
+  const deps: AppDeps = {
+    logger,
+    version: '1.2.3',
+    keys: [],
+    intake,
+    calls: { call: async () => null },
+    status: {
+      status: () => ({
+        spool: { id: 'b6d2', events: 1, bytes: 2, oldest_age_s: 0.25, limit_bytes: 3 },
+        drain: { state: 'running', last_error: null },
+        counts: { accepted: 5, stored: 2, duplicate: 1, dead_letter: 1, spooled: 1 },
+        store: { state: 'up' },
+        schedule: {},
+      }),
+      readiness: () => ({ ready: true, checks: { spool: 'open', store: 'down', drain: 'retrying' } }),
+    },
+    ...overrides,
+  };
+  return { app: buildApp(deps, budget), intake, budget, logged };
+}
+
+/** Listens on a free port of loopback. */
+export async function listen(app: FastifyInstance): Promise<number> {
+  await app.listen({ host: '127.0.0.1', port: 0 });
+  return (app.server.address() as AddressInfo).port;
+}
+
+/** A call that is right in every field. */
+export function someCall(changes: Record<string, unknown> = {}): Record<string, unknown> {
+  return {
+    call_id: 'call-1',
+    call_type: 'arbitrage',
+    sport: 'tennis',
+    book_a: 'bet365',
+    book_b: 'Pinnacle',
+    odds_a: 110,
+    odds_b: 105,
+    roi_percent: 3.7,
+    ...changes,
+  };
+}
+
+export const someStoredCall: StoredCall = {
+  call_id: 'call-1',
+  call_type: 'arbitrage',
+  sport: 'tennis',
+  league: null,
+  team_a: 'A',
+  team_b: 'B',
+  match_date: '2025-08-17',
+  commence_time: '2025-08-17T10:00:00.123456Z',
+  book_a: 'bet365',
+  book_b: 'Pinnacle',
+  market: null,
+  odds_a: 2.1000000000000001,
+  odds_b: 1e-7,
+  odds_format: 'decimal',
+  odds_a_decimal: 2.1,
+  odds_b_decimal: null,
+  roi_percent: 0.1 + 0.2,
+  roi_implied_percent: -12.345678901234567,
+  stake_a: 0,
+  stake_b: null,
+  total_stake: 999999999.9999999,
+  profit_expected: -0.01,
+  sent_at: '2025-08-17T10:00:00.123456Z',
+  expires_at: null,
+  users_notified: 3,
+  notified_user_ids: ['u1', 'ü2', ''],
+  clicks: 2,
+  users_clicked: 1,
+  users_bet: 1,
+  conversion_percent: 100 / 3,
+  first_clicked_at: '2025-08-17T10:00:01.000001Z',
+  last_clicked_at: '2025-08-17T10:00:02.000000Z',
+  outcome: 'a_won',
+  profit_actual: 12.5,
+  settled_at: '2025-08-18T10:00:00.000000Z',
+  closing_line_a: 2.05,
+  closing_line_b: null,
+  clv_a: 2.4390243902439024,
+  clv_b: null,
+  line_movement_speed: 'fast',
+  closed_at: null,
+  source: null,
+  raw: {
+    __proto__x: 1,
+    nested: { list: [1, 'two', null, { deep: 1e21 }] },
+    toJSON: 'no function',
+    ключ: 0.1,
+  },
+  received_at: '2025-08-17T10:00:00.223456Z',
+  results: [
+    {
+      event_id: 'r1',
+      outcome: 'a_won',
+      profit_actual: 12.5,
+      closing_line_a: null,
+      closing_line_b: null,
+      clv_a: null,
+      clv_b: null,
+      line_movement_speed: null,
+      closed_at: null,
+      settled_at: '2025-08-18T10:00:00.000000Z',
+      received_at: '2025-08-18T10:00:00.000001Z',
+    },
+  ],
+};
