@@ -1,0 +1,172 @@
+import { readFileSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { FastifyInstance } from 'fastify';
+import { buildApp } from './app.js';
+import type { Config } from './config/config.js';
+import { Drain } from './drain/drain.js';
+import type { Intake, StatusSource } from './http/deps.js';
+import { settlesWithin } from './lib/deadline.js';
+import { Undo } from './lib/undo.js';
+import type { Logger } from './observe/logger.js';
+import { openSpool } from './spool/spool.js';
+import type { Spool } from './spool/types.js';
+import { createCluster } from './store/cluster/cluster.js';
+import type { ConnectionTarget } from './store/database.js';
+import { Store } from './store/store.js';
+
+export interface Service {
+  /** The door; it takes events from the moment it listens. */
+  readonly app: FastifyInstance;
+  /** Door, drain, spool, pools, cluster: in this order, within SHUTDOWN_GRACE_MS. Later calls get the same promise. */
+  stop(): Promise<void>;
+}
+
+interface Package {
+  readonly version: string;
+}
+const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as Package;
+
+/**
+ * Builds the house so that what is built later uses what was built before, and taking it down in reverse is the right
+ * order. The spool is open when this resolves; PostgreSQL, the schema and the drain come up beside it and retry.
+ * @param tell hears what an operator should see at start-up, in whole sentences
+ * @throws DirectoryInUseError when another service has the data directory, and what opening the spool throws
+ */
+export async function openService(
+  config: Config,
+  log: Logger,
+  tell: (note: string) => void,
+): Promise<Service> {
+  const undo = new Undo((step, error) => {
+    if (error === undefined) log.debug({ step }, 'stopped a part');
+    else log.error({ step, err: error }, 'a part failed to stop');
+  });
+  const stop = (): Promise<void> => undo.run(config.shutdownGraceMs);
+  try {
+    const locate =
+      config.databaseUrl === undefined ? embedded(config, log, undo, tell) : outside(config.databaseUrl);
+
+    const store = new Store({ locate, drainConnections: Math.max(config.drainConcurrency, 1) + 1, log });
+    undo.push('store', (withinMs) => store.stop(withinMs));
+
+    // Open to be passed through, so that PostgreSQL's account can reach its own directory inside; those inside are private.
+    await mkdir(config.dataDir, { recursive: true, mode: 0o711 });
+    const spool = await openSpool({
+      directory: join(config.dataDir, 'spool'),
+      maxBytes: config.spoolMaxBytes,
+      onFault: ({ kind, message, error }) => {
+        log.warn({ spool_fault: kind, err: error }, message);
+      },
+    });
+    undo.push('spool', () => spool.close());
+
+    const drain = new Drain(spool, { ...config, concurrency: config.drainConcurrency }, log);
+    undo.push('drain', (withinMs) => drain.stop(withinMs));
+
+    const app = buildApp({
+      logger: log,
+      version,
+      keys: config.keys,
+      intake: intakeOf(spool, drain),
+      calls: store,
+      status: statusOf(config, spool, drain, store),
+    });
+    undo.push('door', async (withinMs) => {
+      // Half of what is left: the other half is for the drain to finish what it has in hand.
+      if (!(await settlesWithin(app.close(), withinMs / 2))) app.server.closeAllConnections();
+    });
+
+    store.start((pool) => {
+      drain.start(pool);
+    });
+    return { app, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+function outside(databaseUrl: string): () => Promise<ConnectionTarget> {
+  return () => Promise.resolve({ connectionString: databaseUrl });
+}
+
+function embedded(
+  config: Config,
+  log: Logger,
+  undo: Undo,
+  tell: (note: string) => void,
+): () => Promise<ConnectionTarget> {
+  const cluster = createCluster({
+    dataDir: join(config.dataDir, 'postgres'),
+    port: config.embeddedPort,
+    log,
+    onRestart: (restart) => {
+      log.warn(restart, 'PostgreSQL was started again');
+    },
+  });
+  undo.push('cluster', () => cluster.stop());
+  return async () => {
+    const { connection, notes } = await cluster.start();
+    notes.forEach(tell);
+    return connection;
+  };
+}
+
+function intakeOf(spool: Spool, drain: Drain): Intake {
+  return {
+    append: (records) => spool.append(records),
+    appendWatched: async (records, withinMs) => {
+      const { first, count } = await spool.append(records);
+      return { outcomes: drain.outcomes(first, count, withinMs) };
+    },
+    flush: (timeoutMs) => drain.flush(timeoutMs),
+  };
+}
+
+function statusOf(config: Config, spool: Spool, drain: Drain, store: Store): StatusSource {
+  return {
+    status: () => {
+      const { id, accepted, spooled, bytes, limitBytes, oldestAgeS, state, lastError } = spool.stats();
+      const { totals, lastFailure } = drain;
+      return {
+        spool: {
+          id,
+          state,
+          events: spooled,
+          bytes,
+          oldest_age_s: oldestAgeS,
+          limit_bytes: limitBytes,
+          last_error: lastError,
+        },
+        drain: {
+          state: drain.state,
+          last_error:
+            lastFailure === null ? null : `${lastFailure.code ?? lastFailure.label}: ${lastFailure.message}`,
+          last_error_at: lastFailure === null ? null : new Date(lastFailure.at).toISOString(),
+        },
+        counts: {
+          accepted,
+          stored: totals?.stored ?? null,
+          duplicate: totals?.duplicate ?? null,
+          dead_letter: totals?.deadLetter ?? null,
+          spooled,
+        },
+        store: {
+          state: store.state,
+          embedded: config.databaseUrl === undefined,
+          server_version: store.serverVersion,
+          last_error: store.lastError,
+        },
+        schedule: { retention_days: config.retentionDays },
+      };
+    },
+    readiness: () => {
+      const { state } = spool.stats();
+      return {
+        ready: state === 'open',
+        checks: { spool: state, store: store.state, drain: drain.state },
+      };
+    },
+  };
+}

@@ -1,0 +1,110 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import t from 'tap';
+
+const src = fileURLToPath(new URL('../../src', import.meta.url));
+
+/** Who may import whom: `lib` from everywhere, the others as listed. A room may always import from itself. */
+const mayImport: Readonly<Record<string, readonly string[]>> = {
+  lib: [],
+  config: [],
+  observe: ['config'],
+  events: [],
+  spool: [],
+  store: ['config', 'observe', 'events', 'spool'],
+  drain: ['config', 'observe', 'events', 'spool', 'store'],
+  upkeep: ['config', 'observe', 'events', 'spool', 'store'],
+  http: ['config', 'observe', 'events'],
+  'app.ts': ['config', 'observe', 'events', 'http'],
+  'service.ts': ['config', 'observe', 'events', 'spool', 'store', 'drain', 'upkeep', 'http', 'app.ts'],
+  'server.ts': ['config', 'observe', 'service.ts'],
+  cli: ['config', 'observe', 'events', 'store', 'drain', 'upkeep', 'http', 'app.ts', 'service.ts'],
+};
+
+/** Of these rooms only types may be imported, by these rooms. */
+const typesOnly: Readonly<Record<string, readonly string[]>> = {
+  http: ['spool', 'store', 'drain', 'upkeep'],
+};
+
+/** Packages that stay out of a room. */
+const notImported: Readonly<Record<string, RegExp>> = {
+  http: /^(pg|pg-.*|drizzle-.*|p-queue|node:fs.*|fs.*)$/,
+  events: /^(pg|pg-.*|drizzle-.*|p-queue|node:fs.*|fastify|@fastify\/.*)$/,
+  spool: /^(pg|pg-.*|drizzle-.*|p-queue|fastify|@fastify\/.*)$/,
+};
+
+interface Import {
+  readonly from: string;
+  readonly isTypeOnly: boolean;
+}
+
+const files = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));
+const textOf = (file: string): string => readFileSync(join(src, file), 'utf8');
+const roomOf = (file: string): string => file.split('/')[0] ?? file;
+
+function importsOf(text: string): Import[] {
+  const statements = text.matchAll(
+    /^(import|export)\s+(type\s)?[^;]*?from\s+'([^']+)'|\bimport\('([^']+)'\)/gm,
+  );
+  return [...statements].map((match) => ({
+    from: match[3] ?? match[4] ?? '',
+    isTypeOnly: match[2] !== undefined,
+  }));
+}
+
+t.test('data flows one way: each room imports only from those before it', async (t) => {
+  let seen = 0;
+  for (const file of files) {
+    const room = roomOf(file);
+    for (const { from, isTypeOnly } of importsOf(textOf(file))) {
+      if (!from.startsWith('.')) continue;
+      seen++;
+      const other = roomOf(relative(src, resolve(src, dirname(file), from)).replace(/\.js$/, '.ts'));
+      const allowed =
+        other === room ||
+        other === 'lib' ||
+        mayImport[room]?.includes(other) === true ||
+        (isTypeOnly && typesOnly[room]?.includes(other) === true);
+      if (!allowed) t.fail(`${file} imports ${from}`);
+    }
+  }
+  t.ok(seen > 100, 'the imports were found');
+});
+
+t.test('the door and the vocabulary touch neither database nor disk, the spool knows no SQL', async (t) => {
+  for (const file of files) {
+    const forbidden = notImported[roomOf(file)];
+    for (const { from } of importsOf(textOf(file))) {
+      if (forbidden?.test(from) === true) t.fail(`${file} imports ${from}`);
+    }
+  }
+  t.pass('checked');
+});
+
+/** The files whose text matches, with comments taken out. */
+function filesWith(pattern: RegExp): string[] {
+  const withoutComments = (text: string): string =>
+    text.replace(/\/\*[\s\S]*?\*\//g, '').replace(/\/\/.*$/gm, '');
+  return files.filter((file) => pattern.test(withoutComments(textOf(file)))).sort();
+}
+
+t.test('the environment is read in config only', async (t) => {
+  t.strictSame(
+    filesWith(/process\.env\b/)
+      .map(roomOf)
+      .filter((room) => room !== 'config'),
+    [],
+  );
+});
+
+t.test('only the server listens, but for the lock of a directory', async (t) => {
+  t.strictSame(filesWith(/\.listen\(/), ['lib/directory-lock.ts', 'server.ts']);
+});
+
+t.test('signals are handled in the server, and in commands that run by themselves', async (t) => {
+  t.strictSame(
+    filesWith(/process\.(on|once)\(\s*'SIG/).filter((file) => roomOf(file) !== 'cli'),
+    ['server.ts'],
+  );
+});

@@ -1,0 +1,173 @@
+import { once } from 'node:events';
+import { PassThrough } from 'node:stream';
+import { pino } from 'pino';
+import t from 'tap';
+import { type Config, readConfig } from '../src/config/config.js';
+import { openService } from '../src/service.js';
+import { createGate } from './helpers/gate.js';
+import { createMigratedDatabase, type Teardown } from './helpers/postgres.js';
+import { startService, temporaryDirectory } from './helpers/service.js';
+import { audit, countsOf, flush } from './whole/audit.js';
+import { Driver } from './whole/driver.js';
+
+const silent = pino({ level: 'silent' });
+const ignore = (): void => undefined;
+
+async function configOf(t: Teardown, env: Readonly<Record<string, string>>): Promise<Config> {
+  return readConfig({ DATA_DIR: await temporaryDirectory(t), PORT: '0', ...env });
+}
+
+const call = {
+  call_type: 'arbitrage',
+  book_a: 'bet365',
+  odds_a: 110,
+  book_b: 'Pinnacle',
+  odds_b: 105,
+  roi_percent: 3.74,
+};
+
+function post(url: string, path: string, body: object): Promise<Response> {
+  return fetch(new URL(path, url), {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  });
+}
+
+t.test(
+  'with PostgreSQL away from the start events are taken, and drain by themselves once it comes',
+  async (t) => {
+    const database = await createMigratedDatabase(t);
+    const gate = await createGate(t, database.url);
+    const service = await openService(await configOf(t, { DATABASE_URL: gate.url }), silent, ignore);
+    t.teardown(() => service.stop());
+    const url = await service.app.listen({ port: 0 });
+
+    t.equal((await post(url, '/v1/calls', { ...call, call_id: 'early' })).status, 202);
+    t.equal((await fetch(new URL('/readyz', url))).status, 200, 'it can take events');
+    const read = await fetch(new URL('/v1/calls/early', url));
+    t.equal(read.status, 503, 'it cannot read calls yet, and says so');
+    t.ok(Number(read.headers.get('retry-after')) > 0);
+    t.strictSame(await countsOf(url), {
+      accepted: 1,
+      stored: null,
+      duplicate: null,
+      dead_letter: null,
+      spooled: 1,
+    });
+
+    await gate.open();
+    t.ok(await flush(url, 30), 'drained');
+    t.equal((await fetch(new URL('/v1/calls/early', url))).status, 200);
+    t.strictSame(await countsOf(url), { accepted: 1, stored: 1, duplicate: 0, dead_letter: 0, spooled: 0 });
+  },
+);
+
+t.test('while PostgreSQL is away under load acknowledgements go on, and nothing is lost', async (t) => {
+  const database = await createMigratedDatabase(t);
+  const gate = await createGate(t, database.url);
+  await gate.open();
+  const service = await openService(await configOf(t, { DATABASE_URL: gate.url }), silent, ignore);
+  t.teardown(() => service.stop());
+  const url = await service.app.listen({ port: 0 });
+  const driver = new Driver(() => url, 8);
+  const ending = new AbortController();
+  const driving = driver.drive(ending.signal);
+  const acknowledged = async (count: number): Promise<void> => {
+    const goal = driver.acknowledgements + count;
+    while (driver.acknowledgements < goal) await new Promise(setImmediate);
+  };
+
+  await acknowledged(200);
+  await gate.shut();
+  await acknowledged(500);
+  await gate.open();
+  await acknowledged(200);
+  ending.abort();
+  await driving;
+
+  t.ok(await flush(url, 60), 'drained');
+  t.equal(driver.failedAttempts, 0, 'no sender ever noticed');
+  t.match(await audit(database.pool(), driver), { lost: 0, duplicated: 0, invented: 0 });
+  const { accepted, stored, duplicate, dead_letter: deadLetter } = await countsOf(url);
+  t.equal(accepted, driver.acknowledgements);
+  t.equal(stored, accepted);
+  t.strictSame([duplicate, deadLetter], [0, 0]);
+});
+
+t.test(
+  'the parts stop in the order door, drain, spool, store, each once however often it is asked',
+  async (t) => {
+    const database = await createMigratedDatabase(t);
+    const lines = new PassThrough({ encoding: 'utf8' });
+    const log = pino({ level: 'debug' }, lines);
+    const service = await openService(await configOf(t, { DATABASE_URL: database.url }), log, ignore);
+    await service.app.listen({ port: 0 });
+    await Promise.all([service.stop(), service.stop()]);
+    await service.stop();
+    const steps = [...String(lines.read()).matchAll(/"step":"(\w+)"/g)].map((match) => match[1]);
+    t.strictSame(steps, ['door', 'drain', 'spool', 'store']);
+  },
+);
+
+t.test('SIGTERM under load loses nothing that was acknowledged', async (t) => {
+  const database = await createMigratedDatabase(t);
+  const env = { DATABASE_URL: database.url, DATA_DIR: await temporaryDirectory(t) };
+  let service = await startService(env);
+  const driver = new Driver(() => service.url, 8);
+  const ending = new AbortController();
+  const driving = driver.drive(ending.signal);
+  while (driver.acknowledgements < 200) await new Promise(setImmediate);
+
+  t.equal(await service.end('SIGTERM'), 0, 'a clean exit');
+  service = await startService(env);
+  ending.abort();
+  await driving;
+  t.ok(await flush(service.url, 60));
+  t.match(await audit(database.pool(), driver), { lost: 0, duplicated: 0, invented: 0 });
+  t.equal(await service.end('SIGTERM'), 0);
+});
+
+t.test('a second service on the same data directory is refused and says why', async (t) => {
+  const database = await createMigratedDatabase(t);
+  const config = await configOf(t, { DATABASE_URL: database.url });
+  const first = await openService(config, silent, ignore);
+  await t.rejects(openService(config, silent, ignore), { name: 'DirectoryInUseError' });
+  await first.stop();
+  const next = await openService(config, silent, ignore);
+  await next.stop();
+});
+
+t.test('a second signal ends the service at once', async (t) => {
+  const service = await startService({
+    DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none',
+    DATA_DIR: await temporaryDirectory(t),
+  });
+  // A request that never ends keeps the door from closing.
+  const response = post(service.url, '/v1/calls?wait=stored', { ...call, call_id: 'waits' }).catch(
+    () => null,
+  );
+  while ((await countsOf(service.url)).accepted === 0) await new Promise(setImmediate);
+  const exit = once(service.process, 'exit');
+  service.process.kill('SIGTERM');
+  while (!service.output().includes('"stopping"')) await new Promise(setImmediate);
+  service.process.kill('SIGTERM');
+  t.strictSame((await exit)[0], 1);
+  await response;
+});
+
+t.test('a bad configuration is refused with every problem in one error, and no secret in it', async (t) => {
+  const service = startService({
+    PORT: '70000',
+    HOST: '0.0.0.0',
+    READ_KEYS: 'ann:tooshortsecret',
+    BATCH_MAX_EVENTS: 'x',
+  });
+  const error = await service.then(
+    () => '',
+    (error: unknown) => String(error),
+  );
+  for (const named of ['PORT=70000', 'HOST=0.0.0.0', 'READ_KEYS', 'BATCH_MAX_EVENTS=x'])
+    t.match(error, named);
+  t.notMatch(error, 'tooshort');
+});
