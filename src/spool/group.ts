@@ -3,7 +3,8 @@ import { encodeRecord, MAX_RECORD_BYTES, recordSpace } from './record.js';
 import type { AppendReceipt } from './types.js';
 
 export const MAX_APPEND_RECORDS = 10_000;
-export const MAX_APPEND_BYTES = 16 * 1024 * 1024;
+/** Room for a 16 MiB batch of 10,000 events, each with what its record adds. */
+export const MAX_APPEND_BYTES = 32 * 1024 * 1024;
 const ENCODE_AT_ONCE_BYTES = 1024 * 1024;
 
 /** One append that waits for the disk. */
@@ -23,10 +24,13 @@ export function spaceOf(records: readonly Uint8Array[]): number {
   let bytes = 0;
   let space = 0;
   for (const record of records) {
+    if (record.length > MAX_RECORD_BYTES) {
+      throw new RangeError(`a record holds at most ${MAX_RECORD_BYTES} bytes, not ${record.length}`);
+    }
     bytes += record.length;
     space += recordSpace(record.length);
   }
-  if (bytes > MAX_APPEND_BYTES || bytes > MAX_RECORD_BYTES) {
+  if (bytes > MAX_APPEND_BYTES) {
     throw new RangeError(`an append holds at most ${MAX_APPEND_BYTES} bytes, not ${bytes}`);
   }
   return space;

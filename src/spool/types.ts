@@ -58,8 +58,8 @@ export interface Spool {
   readonly firstHeld: number;
   /**
    * All or none; resolves after fdatasync; the order of calls is the order of sequences. The bytes must not be changed
-   * before it settles. Rejects with SpoolFullError, SpoolFailedError, SpoolClosedError, or RangeError (none, or over
-   * 10,000 records, or over 16 MiB).
+   * before it settles; the array may. Rejects with SpoolFullError, SpoolFailedError, SpoolClosedError, or RangeError (none, or over
+   * 10,000 records, over 16 MiB in one, over 32 MiB in all).
    */
   append(records: readonly Uint8Array[]): Promise<AppendReceipt>;
   /** Synced, unreleased records with a sequence > after, in order. Needs no closing. */

@@ -89,7 +89,8 @@ export class Writer {
         throw this.#refuse(`${this.#waitingBytes} bytes already wait for the disk`);
       }
       this.#waitingBytes += space;
-      this.#appends.push({ records, space, resolve, reject });
+      // A copy of the list: what was measured is what gets written, whatever the caller does with its own.
+      this.#appends.push({ records: [...records], space, resolve, reject });
       this.#start();
     });
   }

@@ -326,18 +326,18 @@ const RULES: readonly Rule[] = [
   ],
 ];
 
-void t.test('each mistake gets its one error, with pointer, code and class', async (t) => {
+t.test('each mistake gets its one error, with pointer, code and class', async (t) => {
   for (const [title, body, expected, beside] of RULES) t.same(mistakes(send(body, beside)), expected, title);
 });
 
-void t.test('every code that is documented is given for something', async (t) => {
+t.test('every code that is documented is given for something', async (t) => {
   const given = new Set(RULES.flatMap(([, , expected]) => expected.map((line) => line.split(' ').at(-1))));
   for (const code of Object.keys(PROBLEMS)) {
     if (code !== 'more_errors') t.ok(given.has(code) || code === 'unknown_field', code);
   }
 });
 
-void t.test('an unknown field is told where it belongs', async (t) => {
+t.test('an unknown field is told where it belongs', async (t) => {
   const names: [Body, string, string][] = [
     [CALL, 'bookmaker_a', 'book_a'],
     [CALL, 'market_type', 'market'],
@@ -361,7 +361,7 @@ void t.test('an unknown field is told where it belongs', async (t) => {
   t.match(send({ ...CALL, telegram_chat: 1 }), { errors: [{ message: /^(?!.*did you mean).*under raw$/ }] });
 });
 
-void t.test(
+t.test(
   'numbers that only JSON text can spell are refused and never become something else',
   async (t) => {
     const text = (member: string) => `${JSON.stringify(CALL).slice(0, -1)},${member}}`;
@@ -373,7 +373,7 @@ void t.test(
   },
 );
 
-void t.test('names of inherited properties are unknown fields, and data inside raw', async (t) => {
+t.test('names of inherited properties are unknown fields, and data inside raw', async (t) => {
   for (const name of ['__proto__', 'constructor', 'toString', 'hasOwnProperty', 'prototype']) {
     for (const event of [CALL, CLICK, RESULT]) {
       const verdict = sendText(`${JSON.stringify(event).slice(0, -1)},"${name}":{"call_id":"x"}}`);
@@ -388,7 +388,7 @@ void t.test('names of inherited properties are unknown fields, and data inside r
   t.equal(({} as Body)['type'], undefined, 'no prototype was touched');
 });
 
-void t.test('hostile bodies cost bounded work and get a bounded answer', async (t) => {
+t.test('hostile bodies cost bounded work and get a bounded answer', async (t) => {
   const manyNames = Object.fromEntries(
     Array.from({ length: 100_000 }, (_, index) => [`field${index}`, index]),
   );

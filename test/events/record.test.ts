@@ -11,7 +11,7 @@ const FIXTURE = readFileSync(new URL('../fixtures/events.ndjson', import.meta.ur
   .trimEnd()
   .split('\n');
 
-void t.test('real events come back as they were sent: numbers, dates, text and instants', async (t) => {
+t.test('real events come back as they were sent: numbers, dates, text and instants', async (t) => {
   for (const line of FIXTURE) {
     const sent: Body = JSON.parse(line) as Body; // Fixture: each line is an object.
     const verdict = sendText(line, { receivedAt: '2026-11-20T00:00:00.000000Z' });
@@ -32,7 +32,7 @@ void t.test('real events come back as they were sent: numbers, dates, text and i
   }
 });
 
-void t.test('the fixture has every kind of event in every sport it occurs in', async (t) => {
+t.test('the fixture has every kind of event in every sport it occurs in', async (t) => {
   for (const part of [
     '"arbitrage"',
     '"middle"',
@@ -49,7 +49,7 @@ void t.test('the fixture has every kind of event in every sport it occurs in', a
     );
 });
 
-void t.test('a call gets its defaults when it is read', async (t) => {
+t.test('a call gets its defaults when it is read', async (t) => {
   t.same(store(CALL, { source: 'telegram-bot' }).event, {
     type: 'call',
     row: {
@@ -96,7 +96,7 @@ void t.test('a call gets its defaults when it is read', async (t) => {
   t.match(store({ ...CALL, raw: { b: 1, a: [null, 'é'] } }).event.row, { raw: '{"b":1,"a":[null,"é"]}' });
 });
 
-void t.test('a click and a result get their defaults when they are read', async (t) => {
+t.test('a click and a result get their defaults when they are read', async (t) => {
   const both = { call_id: 'c-1', received_at: NOW };
   const click = { ...both, event_id: 'k-1', user_id: null, action: 'bet', clicked_at: NOW };
   t.same(store(CLICK).event, { type: 'click', row: click });
@@ -124,7 +124,7 @@ void t.test('a click and a result get their defaults when they are read', async 
     t.match(store({ ...RESULT, ...fields }).event.row, { has_settlement, has_closing });
 });
 
-void t.test('ids come from body, path and header, or are made in the order of time', async (t) => {
+t.test('ids come from body, path and header, or are made in the order of time', async (t) => {
   const beside = { type: 'click', pathCallId: 'p', idempotencyKey: 'i' } as const;
   t.match(store({}, beside).event.row, { call_id: 'p', event_id: 'i' });
   const empty = accept({
@@ -143,7 +143,7 @@ void t.test('ids come from body, path and header, or are made in the order of ti
   t.match(made[0], /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
 });
 
-void t.test('a record whose meta says more than this version knows is read', async (t) => {
+t.test('a record whose meta says more than this version knows is read', async (t) => {
   const verdict = send(CALL);
   t.ok(verdict.ok);
   if (!verdict.ok) return;
@@ -155,7 +155,7 @@ void t.test('a record whose meta says more than this version knows is read', asy
   t.same(decodeRecord(record), decodeRecord(verdict.record));
 });
 
-void t.test('a payload with a byte order mark is read', async (t) => {
+t.test('a payload with a byte order mark is read', async (t) => {
   const payload = Buffer.from(`\ufeff${JSON.stringify(CALL)}`);
   const verdict = send(CALL, { payload });
   t.ok(verdict.ok && decodeRecord(verdict.record).payload.equals(payload));
@@ -172,7 +172,7 @@ function decodes(bytes: Buffer): boolean {
   }
 }
 
-void t.test('bytes that are no record are a CorruptRecordError and no other', async (t) => {
+t.test('bytes that are no record are a CorruptRecordError and no other', async (t) => {
   const content = {
     ...({ type: 'call', callId: 'c-1', eventId: 'c-1', fingerprint: '0'.repeat(64), source: null } as const),
     receivedAt: NOW,
@@ -227,7 +227,7 @@ const FIELDS = [
   'clv_a',
 ];
 
-void t.test('any JSON gets a verdict, and whatever is accepted can be decoded', async () => {
+t.test('any JSON gets a verdict, and whatever is accepted can be decoded', async () => {
   const json = fc.jsonValue();
   const bodies = fc.oneof(
     json,

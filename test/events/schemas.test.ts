@@ -18,7 +18,7 @@ const SCHEMAS = (JSON.parse(JSON.stringify(EVENT_SCHEMAS)) as Documented[]).filt
   ({ $id }) => $id !== 'Event',
 );
 
-void t.test('every field says what it means and shows values that the schema takes', async (t) => {
+t.test('every field says what it means and shows values that the schema takes', async (t) => {
   for (const { $id, properties, additionalProperties } of SCHEMAS) {
     t.equal(additionalProperties, false);
     for (const [name, field] of Object.entries(properties)) {
@@ -30,14 +30,14 @@ void t.test('every field says what it means and shows values that the schema tak
   }
 });
 
-void t.test('whatever may be absent may be null, and nothing else', async (t) => {
+t.test('whatever may be absent may be null, and nothing else', async (t) => {
   for (const { $id, properties, required = [] } of SCHEMAS) {
     for (const [name, field] of Object.entries(properties))
       t.equal(Check(field, null), !required.includes(name), `${$id} ${name}`);
   }
 });
 
-void t.test('the examples of the documents are events that are accepted', async (t) => {
+t.test('the examples of the documents are events that are accepted', async (t) => {
   const types: Record<string, 'call' | 'click' | 'result'> = {
     Call: 'call',
     Click: 'click',

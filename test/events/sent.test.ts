@@ -42,19 +42,19 @@ function shuffled(value: unknown, order: number): unknown {
   return Object.fromEntries(order % 2 === 0 ? turned : turned.reverse());
 }
 
-void t.test('the order of names does not matter, at any depth', async () => {
+t.test('the order of names does not matter, at any depth', async () => {
   const expected = fingerprint(FULL);
   fc.assert(fc.property(fc.nat(1000), (order) => fingerprint(shuffled(FULL, order)) === expected));
 });
 
-void t.test('top-level null is absent; null inside raw is data', async (t) => {
+t.test('top-level null is absent; null inside raw is data', async (t) => {
   t.equal(fingerprint({ ...CALL, sport: null, raw: null, stake_a: null }), fingerprint(CALL));
   t.not(fingerprint({ ...CALL, raw: { a: null } }), fingerprint({ ...CALL, raw: {} }));
   t.not(fingerprint({ ...CALL, raw: {} }), fingerprint(CALL));
   t.not(fingerprint({ ...CALL, notified_user_ids: [] }), fingerprint(CALL));
 });
 
-void t.test('a time is the same in every zone and spelling; a microsecond is another time', async (t) => {
+t.test('a time is the same in every zone and spelling; a microsecond is another time', async (t) => {
   const at = (sent_at: string) => fingerprint({ ...CALL, sent_at });
   const expected = at('2025-10-22T05:00:00.120000Z');
   for (const text of ['2025-10-22T05:00:00.12Z', '2025-10-22t05:00:00.120z', '2025-10-22T07:00:00.12+02:00'])
@@ -63,7 +63,7 @@ void t.test('a time is the same in every zone and spelling; a microsecond is ano
   t.not(at('2025-10-22T05:00:00.120001Z'), expected);
 });
 
-void t.test('a number is the double it reads as, however it is written', async (t) => {
+t.test('a number is the double it reads as, however it is written', async (t) => {
   const of = (stake: string) => {
     const verdict = sendText(`${JSON.stringify(CALL).slice(0, -1)},"stake_a":${stake},"raw":{"n":${stake}}}`);
     return verdict.ok ? verdict.record.subarray(2, 34).toString('hex') : verdict;
@@ -73,7 +73,7 @@ void t.test('a number is the double it reads as, however it is written', async (
   t.not(of('1.0000000001'), of('1'));
 });
 
-void t.test('type and ids count alike wherever they are written', async (t) => {
+t.test('type and ids count alike wherever they are written', async (t) => {
   const call = omit(CALL, 'type', 'call_id');
   const expected = fingerprint(CALL);
   t.equal(fingerprint({ ...call, call_id: 'c-1' }, { type: 'call' }), expected);
@@ -91,7 +91,7 @@ void t.test('type and ids count alike wherever they are written', async (t) => {
   }
 });
 
-void t.test('an event repeated with the id that we made for it is the same event', async (t) => {
+t.test('an event repeated with the id that we made for it is the same event', async (t) => {
   const call = omit(CALL, 'call_id');
   const first = send(call);
   t.ok(first.ok);
@@ -99,13 +99,13 @@ void t.test('an event repeated with the id that we made for it is the same event
   t.equal(first.record.subarray(2, 34).toString('hex'), fingerprint({ ...call, call_id: first.callId }));
 });
 
-void t.test('what we filled in does not matter: neither when nor from whom it was received', async (t) => {
+t.test('what we filled in does not matter: neither when nor from whom it was received', async (t) => {
   const expected = fingerprint(CALL);
   t.equal(fingerprint(CALL, { receivedAt: '2025-11-01T00:00:00.000001Z', source: 'key' }), expected);
   t.not(fingerprint({ ...CALL, odds_format: 'american' }), expected, 'a default that was sent was sent');
 });
 
-void t.test('any value that changes makes another fingerprint', async (t) => {
+t.test('any value that changes makes another fingerprint', async (t) => {
   const expected = fingerprint(FULL);
   const changed: Body = {
     call_id: 'c-2',
@@ -143,7 +143,7 @@ void t.test('any value that changes makes another fingerprint', async (t) => {
   );
 });
 
-void t.test('the fingerprint is SHA-256 of the text that the documents promise', async (t) => {
+t.test('the fingerprint is SHA-256 of the text that the documents promise', async (t) => {
   const promised =
     '{"book_a":"Caes\\"ars é","call_id":"c-1","call_type":"good_ev","notified_user_ids":["u2","u1"],"odds_a":110,' +
     '"raw":{"a":[1,{"b":null,"c":"x"}],"é":-0.5},"roi_percent":1e-7,"sent_at":"2025-10-22T05:00:00.120000Z","type":"call"}';

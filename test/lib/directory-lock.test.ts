@@ -19,7 +19,7 @@ async function holder(directory: string): Promise<ChildProcess> {
   return child;
 }
 
-void t.test('a second holder is refused while the first lives, and let in after it released', async (t) => {
+t.test('a second holder is refused while the first lives, and let in after it released', async (t) => {
   const directory = t.testdir();
   const first = await lockDirectory(directory);
   const error: unknown = await lockDirectory(directory).catch((reason: unknown) => reason);
@@ -32,7 +32,7 @@ void t.test('a second holder is refused while the first lives, and let in after 
   t.same(readdirSync(directory), [], 'nothing is left behind');
 });
 
-void t.test('a process that was killed holds nothing', async (t) => {
+t.test('a process that was killed holds nothing', async (t) => {
   const directory = t.testdir();
   const child = await holder(directory);
   await t.rejects(lockDirectory(directory), DirectoryInUseError);
@@ -45,14 +45,14 @@ void t.test('a process that was killed holds nothing', async (t) => {
   await lock.release();
 });
 
-void t.test('a process that is stopped still holds', async (t) => {
+t.test('a process that is stopped still holds', async (t) => {
   const directory = t.testdir();
   const child = await holder(directory);
   child.kill('SIGSTOP');
   await t.rejects(lockDirectory(directory), DirectoryInUseError);
 });
 
-void t.test('of many that try at once never more than one holds', async (t) => {
+t.test('of many that try at once never more than one holds', async (t) => {
   const directory = t.testdir();
   for (let round = 0; round < 20; round++) {
     const outcomes = await Promise.allSettled(Array.from({ length: 6 }, () => lockDirectory(directory)));
@@ -65,7 +65,7 @@ void t.test('of many that try at once never more than one holds', async (t) => {
   }
 });
 
-void t.test('two that try at once do not both give up', async (t) => {
+t.test('two that try at once do not both give up', async (t) => {
   const directory = t.testdir();
   for (let round = 0; round < 20; round++) {
     const outcomes = await Promise.allSettled([lockDirectory(directory), lockDirectory(directory)]);
@@ -75,7 +75,7 @@ void t.test('two that try at once do not both give up', async (t) => {
   }
 });
 
-void t.test('a path longer than a socket address can hold is locked too', async (t) => {
+t.test('a path longer than a socket address can hold is locked too', async (t) => {
   const directory = join(t.testdir(), 'd'.repeat(120), 'e'.repeat(120));
   mkdirSync(directory, { recursive: true });
   const lock = await lockDirectory(directory);
@@ -84,6 +84,6 @@ void t.test('a path longer than a socket address can hold is locked too', async 
   await (await lockDirectory(directory)).release();
 });
 
-void t.test('a directory that is not there is an error of its own', async (t) => {
+t.test('a directory that is not there is an error of its own', async (t) => {
   await t.rejects(lockDirectory(join(t.testdir(), 'missing')), { code: 'ENOENT' });
 });

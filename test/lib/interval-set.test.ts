@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { IntervalSet } from '../../src/lib/interval-set.js';
 
-void t.test('behaves as a plain set of integers, whatever is added in whatever order', async (t) => {
+t.test('behaves as a plain set of integers, whatever is added in whatever order', async (t) => {
   const interval = fc.tuple(fc.integer({ min: 0, max: 60 }), fc.integer({ min: -2, max: 12 }));
   fc.assert(
     fc.property(fc.array(interval, { maxLength: 40 }), (intervals) => {

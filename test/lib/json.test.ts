@@ -9,7 +9,7 @@ import { uuidV7 } from '../../src/lib/uuid.js';
 
 const WIDE = { maxDepth: 100, maxBytes: 1e6 };
 
-void t.test('canonical JSON reads back as the value, with names in order and no space', async (t) => {
+t.test('canonical JSON reads back as the value, with names in order and no space', async (t) => {
   t.same(canonicalJson({ b: [1, { d: -0, c: 'é"' }], a: null, 10: true, 9: 1e21 }, WIDE), {
     ok: true,
     text: '{"10":true,"9":1e+21,"a":null,"b":[1,{"c":"é\\"","d":0}]}',
@@ -42,7 +42,7 @@ function sorted(value: unknown): unknown {
     .map(([name, member]) => [name, sorted(member)]);
 }
 
-void t.test('canonical JSON ends at its limits, to the byte and to the level', async (t) => {
+t.test('canonical JSON ends at its limits, to the byte and to the level', async (t) => {
   t.ok(canonicalJson('é', { maxDepth: 1, maxBytes: 4 }).ok);
   t.same(canonicalJson('éé', { maxDepth: 1, maxBytes: 5 }), { ok: false, problem: 'too_large', path: [] });
   t.ok(canonicalJson([1, 2], { maxDepth: 1, maxBytes: 5 }).ok);
@@ -57,7 +57,7 @@ void t.test('canonical JSON ends at its limits, to the byte and to the level', a
   t.same(canonicalJson([undefined], WIDE), { ok: false, problem: 'wrong_type', path: [0] });
 });
 
-void t.test('a string is quoted as JSON.stringify does, and known to be storable or not', async () => {
+t.test('a string is quoted as JSON.stringify does, and known to be storable or not', async () => {
   fc.assert(
     fc.property(fc.string({ unit: fc.nat(0xffff).map((unit) => String.fromCharCode(unit)) }), (text) => {
       const lone = Buffer.from(text).toString() !== text;
@@ -68,7 +68,7 @@ void t.test('a string is quoted as JSON.stringify does, and known to be storable
   );
 });
 
-void t.test(
+t.test(
   'a JSON pointer is escaped, and ends before names that are too long or unprintable',
   async (t) => {
     t.equal(jsonPointer(), '');
@@ -78,7 +78,7 @@ void t.test(
   },
 );
 
-void t.test('decimals add up as on paper', async (t) => {
+t.test('decimals add up as on paper', async (t) => {
   t.equal(addDecimals(0.1, 0.2), 0.3);
   t.equal(addDecimals(1.005, 2.01, -0.005), 3.01);
   t.equal(addDecimals(1e21, 1e-7), 1e21);
@@ -88,7 +88,7 @@ void t.test('decimals add up as on paper', async (t) => {
   fc.assert(fc.property(cents, cents, (a, b) => addDecimals(a / 100, b / 100) === (a + b) / 100 + 0));
 });
 
-void t.test('the nearest name forgives typing mistakes and case, and does not guess beyond', async (t) => {
+t.test('the nearest name forgives typing mistakes and case, and does not guess beyond', async (t) => {
   const names = ['odds_a', 'odds_b', 'market', 'sport'];
   t.equal(nearestName('odd_a', names), 'odds_a');
   t.equal(nearestName('oddsB', names), 'odds_b');
@@ -98,7 +98,7 @@ void t.test('the nearest name forgives typing mistakes and case, and does not gu
   t.equal(nearestName('market'.repeat(1000), names), undefined);
 });
 
-void t.test(
+t.test(
   'UUIDs of version 7 carry their time and sort as they were made, whatever the clock does',
   async (t) => {
     const start = Date.now() + 1_000_000;

@@ -3,7 +3,7 @@ import { SpoolClosedError, SpoolFailedError, SpoolFullError } from '../../src/sp
 import { bytesOf, openOn, readAll, settled, texts } from './helpers.js';
 import { MemoryDisk, systemError } from './memory-disk.js';
 
-void t.test('what was appended comes out unchanged and in order, also after a restart', async (t) => {
+t.test('what was appended comes out unchanged and in order, also after a restart', async (t) => {
   const disk = new MemoryDisk();
   const { spool } = await openOn(disk);
   const binary = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte));
@@ -33,27 +33,24 @@ void t.test('what was appended comes out unchanged and in order, also after a re
   t.ok(again.openedAt > second.first);
 });
 
-void t.test(
-  'an append resolves only after its bytes are synced, and is seen by readers only then',
-  async (t) => {
-    const disk = new MemoryDisk();
-    const { spool } = await openOn(disk);
-    let letSync = (): void => undefined;
-    const held = new Promise<void>((resolve) => (letSync = resolve));
-    disk.onCall = ({ operation }) => (operation === 'datasync' ? held : undefined);
-    let resolved = false;
-    const appended = spool.append(bytesOf('a')).then(() => (resolved = true));
-    await settled();
-    t.equal(disk.calls.at(-1)?.operation, 'datasync', 'written and being synced');
-    t.notOk(resolved);
-    t.same(await readAll(spool), []);
-    letSync();
-    await appended;
-    t.same(texts(await readAll(spool)), ['a']);
-  },
-);
+t.test('an append resolves only after its bytes are synced, and is seen by readers only then', async (t) => {
+  const disk = new MemoryDisk();
+  const { spool } = await openOn(disk);
+  let letSync = (): void => undefined;
+  const held = new Promise<void>((resolve) => (letSync = resolve));
+  disk.onCall = ({ operation }) => (operation === 'datasync' ? held : undefined);
+  let resolved = false;
+  const appended = spool.append(bytesOf('a')).then(() => (resolved = true));
+  await settled();
+  t.equal(disk.calls.at(-1)?.operation, 'datasync', 'written and being synced');
+  t.notOk(resolved);
+  t.same(await readAll(spool), []);
+  letSync();
+  await appended;
+  t.same(texts(await readAll(spool)), ['a']);
+});
 
-void t.test('a new segment and its name are durable before any record goes into it', async (t) => {
+t.test('a new segment and its name are durable before any record goes into it', async (t) => {
   const disk = new MemoryDisk();
   const { spool } = await openOn(disk);
   await spool.append(bytesOf('a'));
@@ -63,7 +60,7 @@ void t.test('a new segment and its name are durable before any record goes into 
   t.same(steps.slice(-6), ['create', 'write', 'datasync', 'syncDirectory', 'write', 'datasync']);
 });
 
-void t.test('appends that wait together share one write and one sync', async (t) => {
+t.test('appends that wait together share one write and one sync', async (t) => {
   const disk = new MemoryDisk();
   const { spool } = await openOn(disk);
   disk.calls.length = 0;
@@ -79,7 +76,7 @@ void t.test('appends that wait together share one write and one sync', async (t)
   t.equal(disk.calls.filter(({ operation }) => operation === 'write').length, 1);
 });
 
-void t.test('one append larger than a group or a segment is still one write in one segment', async (t) => {
+t.test('one append larger than a group or a segment is still one write in one segment', async (t) => {
   const disk = new MemoryDisk();
   const { spool } = await openOn(disk, { maxBytes: 2 ** 26, segmentBytes: 65_536 });
   await spool.append(bytesOf('small'));
@@ -94,18 +91,20 @@ void t.test('one append larger than a group or a segment is still one write in o
   await spool.close();
 });
 
-void t.test(
+t.test(
   'an append of nothing, of too many records or of too many bytes is refused by its limit',
   async (t) => {
     const { spool } = await openOn(new MemoryDisk());
     await t.rejects(spool.append([]), { name: 'RangeError', message: /1 to 10000 records, not 0/ });
     await t.rejects(spool.append(Array.from({ length: 10_001 }, () => Buffer.alloc(1))), /not 10001/);
-    await t.rejects(spool.append([Buffer.alloc(2 ** 24), Buffer.alloc(1)]), /at most 16777216 bytes/);
+    await t.rejects(spool.append([Buffer.alloc(2 ** 24 + 1)]), /a record holds at most 16777216 bytes/);
+    const large = Buffer.alloc(2 ** 24);
+    await t.rejects(spool.append([large, large, Buffer.alloc(1)]), /at most 33554432 bytes/);
     t.equal(spool.stats().accepted, 0);
   },
 );
 
-void t.test('short writes are carried on', async (t) => {
+t.test('short writes are carried on', async (t) => {
   const disk = new MemoryDisk();
   const { spool } = await openOn(disk);
   disk.onCall = ({ operation, length }) => (operation === 'write' ? Math.ceil(length / 3) : undefined);
@@ -114,7 +113,7 @@ void t.test('short writes are carried on', async (t) => {
 });
 
 for (const code of ['ENOSPC', 'EDQUOT']) {
-  void t.test(`${code} refuses the group, leaves nothing of it, and passes by itself`, async (t) => {
+  t.test(`${code} refuses the group, leaves nothing of it, and passes by itself`, async (t) => {
     const disk = new MemoryDisk();
     const { spool, faults } = await openOn(disk);
     await spool.append(bytesOf('before'));
@@ -136,7 +135,7 @@ for (const code of ['ENOSPC', 'EDQUOT']) {
   });
 }
 
-void t.test(
+t.test(
   'a full disk at opening still opens, hands out what is there, and takes appends once there is room',
   async (t) => {
     const disk = new MemoryDisk();
@@ -163,7 +162,7 @@ void t.test(
   },
 );
 
-void t.test('running out of file handles refuses and passes by itself', async (t) => {
+t.test('running out of file handles refuses and passes by itself', async (t) => {
   const disk = new MemoryDisk();
   const { spool } = await openOn(disk, { segmentBytes: 4096 });
   await spool.append([Buffer.alloc(3000)]);
@@ -186,31 +185,28 @@ function spoilt(when: (call: { operation: string }) => boolean): MemoryDisk['onC
   };
 }
 for (const [title, when] of failures) {
-  void t.test(
-    `${title} stops acceptance for good; what was synced before can be read and released`,
-    async (t) => {
-      const disk = new MemoryDisk();
-      const { spool, faults } = await openOn(disk);
-      await spool.append(bytesOf('before'));
-      disk.onCall = spoilt(when);
-      const group = [spool.append(bytesOf('a')), spool.append(bytesOf('b'))];
-      for (const one of group) await t.rejects(one, SpoolFailedError);
-      disk.onCall = () => undefined;
-      await t.rejects(spool.append(bytesOf('c')), SpoolFailedError);
-      await t.rejects(spool.renew(), SpoolFailedError);
-      t.match(spool.stats(), { state: 'failed', accepted: 1, lastError: /EIO/ });
-      t.match(faults, [{ kind: 'failed' }]);
-      t.same(texts(await readAll(spool)), ['before']);
-      spool.release(1, spool.syncedThrough);
-      t.equal(spool.stats().spooled, 0);
-      disk.calls.length = 0;
-      await spool.close();
-      t.same(disk.calls, [], 'nothing more is written to it');
-    },
-  );
+  t.test(`${title} stops acceptance for good; what was synced before can be read and released`, async (t) => {
+    const disk = new MemoryDisk();
+    const { spool, faults } = await openOn(disk);
+    await spool.append(bytesOf('before'));
+    disk.onCall = spoilt(when);
+    const group = [spool.append(bytesOf('a')), spool.append(bytesOf('b'))];
+    for (const one of group) await t.rejects(one, SpoolFailedError);
+    disk.onCall = () => undefined;
+    await t.rejects(spool.append(bytesOf('c')), SpoolFailedError);
+    await t.rejects(spool.renew(), SpoolFailedError);
+    t.match(spool.stats(), { state: 'failed', accepted: 1, lastError: /EIO/ });
+    t.match(faults, [{ kind: 'failed' }]);
+    t.same(texts(await readAll(spool)), ['before']);
+    spool.release(1, spool.syncedThrough);
+    t.equal(spool.stats().spooled, 0);
+    disk.calls.length = 0;
+    await spool.close();
+    t.same(disk.calls, [], 'nothing more is written to it');
+  });
 }
 
-void t.test('a disk that is full and cannot cut the file back is given up', async (t) => {
+t.test('a disk that is full and cannot cut the file back is given up', async (t) => {
   const disk = new MemoryDisk();
   const { spool } = await openOn(disk);
   disk.onCall = ({ operation }) => {
@@ -221,7 +217,7 @@ void t.test('a disk that is full and cannot cut the file back is given up', asyn
   t.equal(spool.stats().state, 'failed');
 });
 
-void t.test('at its limit it refuses, and takes again by itself once segments are released', async (t) => {
+t.test('at its limit it refuses, and takes again by itself once segments are released', async (t) => {
   const disk = new MemoryDisk();
   const { spool } = await openOn(disk, { maxBytes: 65_536 });
   const record = Buffer.alloc(1000);
@@ -243,7 +239,7 @@ void t.test('at its limit it refuses, and takes again by itself once segments ar
   t.equal(spool.stats().accepted, accepted + 51);
 });
 
-void t.test(
+t.test(
   'a wholly released segment that is still written to is replaced when the limit is reached',
   async (t) => {
     const { spool } = await openOn(new MemoryDisk(), { maxBytes: 65_536, segmentBytes: 1 << 20 });
@@ -255,7 +251,7 @@ void t.test(
   },
 );
 
-void t.test('bytes that wait in memory are bounded', async (t) => {
+t.test('bytes that wait in memory are bounded', async (t) => {
   const disk = new MemoryDisk();
   const { spool } = await openOn(disk, { maxBytes: 2 ** 30 });
   let letSync = (): void => undefined;
@@ -268,7 +264,7 @@ void t.test('bytes that wait in memory are bounded', async (t) => {
   t.equal((await Promise.all(waiting)).length, 4);
 });
 
-void t.test('segments are deleted when all in them is released, in whatever order', async (t) => {
+t.test('segments are deleted when all in them is released, in whatever order', async (t) => {
   const disk = new MemoryDisk();
   const { spool } = await openOn(disk, { segmentBytes: 4096 });
   for (let count = 0; count < 8; count++) await spool.append([Buffer.alloc(1200, `${count}`)]);
@@ -295,7 +291,7 @@ void t.test('segments are deleted when all in them is released, in whatever orde
   );
 });
 
-void t.test('releasing what is unknown, not yet synced, or released already changes nothing', async (t) => {
+t.test('releasing what is unknown, not yet synced, or released already changes nothing', async (t) => {
   const { spool } = await openOn(new MemoryDisk());
   spool.release(1, 1000);
   await spool.append(bytesOf('a', 'b'));
@@ -308,7 +304,7 @@ void t.test('releasing what is unknown, not yet synced, or released already chan
   t.equal(spool.stats().spooled, 1);
 });
 
-void t.test('a file that cannot be deleted is reported and tried again', async (t) => {
+t.test('a file that cannot be deleted is reported and tried again', async (t) => {
   const disk = new MemoryDisk();
   const { spool, faults } = await openOn(disk, { segmentBytes: 4096 });
   for (let count = 0; count < 3; count++) await spool.append([Buffer.alloc(2500)]);
@@ -325,7 +321,7 @@ void t.test('a file that cannot be deleted is reported and tried again', async (
   t.equal(disk.segmentNames().length, 1);
 });
 
-void t.test(
+t.test(
   'close finishes what was called before it, refuses what comes after, and can be called twice',
   async (t) => {
     const disk = new MemoryDisk();
@@ -349,7 +345,7 @@ void t.test(
   },
 );
 
-void t.test('the age of the oldest record follows what is released', async (t) => {
+t.test('the age of the oldest record follows what is released', async (t) => {
   let now = 1_000_000;
   const disk = new MemoryDisk();
   const { spool } = await openOn(disk, { clock: () => now });
@@ -367,7 +363,7 @@ void t.test('the age of the oldest record follows what is released', async (t) =
   t.equal(spool.stats().oldestAgeS, null);
 });
 
-void t.test('options out of range are refused by name', async (t) => {
+t.test('options out of range are refused by name', async (t) => {
   await t.rejects(openOn(new MemoryDisk(), { maxBytes: 100 }), /maxBytes must be an integer from 65536/);
   await t.rejects(
     openOn(new MemoryDisk(), { segmentBytes: 1.5 }),

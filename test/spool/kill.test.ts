@@ -30,7 +30,7 @@ async function appendUntilKilled(
   return new Map(whole.map((line) => [Number(line.split(' ')[0]), line.slice(line.indexOf(' ') + 1)]));
 }
 
-void t.test(
+t.test(
   `of what a process acknowledged before kill -9, ${ROUNDS} times over, nothing is lost and the next takes over at once`,
   async (t) => {
     const directory = t.testdir();
@@ -55,7 +55,7 @@ void t.test(
   },
 );
 
-void t.test(
+t.test(
   'a directory is opened once at a time, is made with its parents, and its files are private',
   async (t) => {
     const directory = join(t.testdir(), 'made', 'for it');
@@ -73,7 +73,7 @@ void t.test(
   },
 );
 
-void t.test(
+t.test(
   'a backlog of 100,000 records takes little memory to hold and to open, and comes out whole',
   async (t) => {
     const directory = t.testdir();

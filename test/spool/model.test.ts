@@ -178,7 +178,7 @@ function chooser(seed: number): (below: number) => number {
   };
 }
 
-void t.test('whatever is appended, released, killed and cut off, what was promised holds', async (t) => {
+t.test('whatever is appended, released, killed and cut off, what was promised holds', async (t) => {
   await fc.assert(
     fc.asyncProperty(fc.array(action, { minLength: 1, maxLength: 40 }), async (actions) => {
       const house = await House.build();

@@ -4,7 +4,7 @@ import { MemoryDisk, systemError } from './memory-disk.js';
 
 const MANY = { maxRecords: 1000, maxBytes: 2 ** 20 };
 
-void t.test('records come in order, at most as many and as large as asked for, but always one', async (t) => {
+t.test('records come in order, at most as many and as large as asked for, but always one', async (t) => {
   const { spool } = await openOn(new MemoryDisk());
   await spool.append(bytesOf('aaaa', 'bbbb', 'cccc', 'dddd'));
   const reader = spool.reader(0);
@@ -15,7 +15,7 @@ void t.test('records come in order, at most as many and as large as asked for, b
   t.same(texts(await readAll(spool, 2)), ['cccc', 'dddd']);
 });
 
-void t.test('calls that overlap hand out each record once', async (t) => {
+t.test('calls that overlap hand out each record once', async (t) => {
   const { spool } = await openOn(new MemoryDisk());
   await spool.append(bytesOf('a', 'b', 'c'));
   const reader = spool.reader(0);
@@ -24,7 +24,7 @@ void t.test('calls that overlap hand out each record once', async (t) => {
   t.same(all.map(texts), [['a'], ['b'], ['c'], []]);
 });
 
-void t.test('released records are never handed out, also when they were read before', async (t) => {
+t.test('released records are never handed out, also when they were read before', async (t) => {
   const { spool } = await openOn(new MemoryDisk());
   const { first } = await spool.append(bytesOf('a', 'b', 'c', 'd', 'e'));
   const reader = spool.reader(0);
@@ -34,7 +34,7 @@ void t.test('released records are never handed out, also when they were read bef
   t.same(texts(await readAll(spool)), ['a', 'd', 'e']);
 });
 
-void t.test('a reader that keeps up never reads the disk', async (t) => {
+t.test('a reader that keeps up never reads the disk', async (t) => {
   const disk = new MemoryDisk();
   const { spool } = await openOn(disk, { segmentBytes: 4096 });
   const reader = spool.reader(0);
@@ -49,7 +49,7 @@ void t.test('a reader that keeps up never reads the disk', async (t) => {
   );
 });
 
-void t.test('a reader that has fallen behind the cache reads the files, and catches up', async (t) => {
+t.test('a reader that has fallen behind the cache reads the files, and catches up', async (t) => {
   const disk = new MemoryDisk();
   const { spool } = await openOn(disk, { maxBytes: 2 ** 26, segmentBytes: 2 ** 21 });
   const reader = spool.reader(0);
@@ -69,7 +69,7 @@ void t.test('a reader that has fallen behind the cache reads the files, and catc
   t.ok(seen.every(({ bytes, corrupt }, index) => !corrupt && bytes.equals(record(index))));
 });
 
-void t.test(
+t.test(
   'whenMore resolves for a record beyond those handed out, and not before it is synced',
   async (t) => {
     const { spool } = await openOn(new MemoryDisk());
@@ -99,7 +99,7 @@ void t.test(
   },
 );
 
-void t.test('a segment that is released and deleted meanwhile is passed over', async (t) => {
+t.test('a segment that is released and deleted meanwhile is passed over', async (t) => {
   const disk = new MemoryDisk();
   const { spool } = await openOn(disk, { segmentBytes: 4096 });
   for (let index = 0; index < 9; index++) await spool.append([Buffer.alloc(1200, `${index}`)]);
@@ -114,7 +114,7 @@ void t.test('a segment that is released and deleted meanwhile is passed over', a
   );
 });
 
-void t.test('a file that cannot be read rejects the call; the next one goes on where it was', async (t) => {
+t.test('a file that cannot be read rejects the call; the next one goes on where it was', async (t) => {
   const disk = new MemoryDisk();
   const { spool } = await openOn(disk);
   await spool.append(bytesOf('a', 'b'));
@@ -129,7 +129,7 @@ void t.test('a file that cannot be read rejects the call; the next one goes on w
   t.same(texts(await reader.next(MANY)), ['a', 'b']);
 });
 
-void t.test(
+t.test(
   'of damage longer than a mebibyte the first mebibyte is handed out, its checksum is over all of it',
   async (t) => {
     const disk = new MemoryDisk();

@@ -51,7 +51,7 @@ const OFFSETS = TEXTS.reduce(
   [HEADER_BYTES],
 );
 
-void t.test(
+t.test(
   'a tail torn at any byte is cut off: what was whole stays, and no sequence is ever used again',
   async (t) => {
     const { disk, name, data } = await killedDisk();
@@ -90,7 +90,7 @@ void t.test(
   },
 );
 
-void t.test('a crash while a segment is made leaves nothing to recover', async (t) => {
+t.test('a crash while a segment is made leaves nothing to recover', async (t) => {
   const { disk, name, data } = await killedDisk();
   const born = '0000000000000006.seg';
   for (const size of [0, 1, 95, 96, 500, HEADER_BYTES - 1, HEADER_BYTES]) {
@@ -101,7 +101,7 @@ void t.test('a crash while a segment is made leaves nothing to recover', async (
   }
 });
 
-void t.test(
+t.test(
   'one bit changed anywhere in sealed segments: the count stays exact, at most one record is damaged, none is invented',
   async (t) => {
     const disk = new MemoryDisk();
@@ -142,7 +142,7 @@ void t.test(
   },
 );
 
-void t.test(
+t.test(
   'damage between whole records of a killed process costs these records, with their bytes, and no other',
   async (t) => {
     const { disk, name, data } = await killedDisk();
@@ -170,7 +170,7 @@ void t.test(
   },
 );
 
-void t.test('bytes that look like a record inside a record do not pass for one', async (t) => {
+t.test('bytes that look like a record inside a record do not pass for one', async (t) => {
   const forged = Buffer.alloc(recordSpace(6) * 50);
   for (let index = 0, at = 0; index < 50; index++)
     at = encodeRecord(forged, at, index, 2 + index, 1, Buffer.from('forged'));
@@ -196,7 +196,7 @@ async function followedByX(disk: MemoryDisk): Promise<MemoryDisk> {
   return disk.killed();
 }
 
-void t.test('the end of an older segment that got lost is noticed as damage', async (t) => {
+t.test('the end of an older segment that got lost is noticed as damage', async (t) => {
   const { disk: killed, name } = await killedDisk();
   const disk = await followedByX(killed);
   const data = disk.contents().get(name) ?? Buffer.alloc(0);
@@ -206,7 +206,7 @@ void t.test('the end of an older segment that got lost is noticed as damage', as
   t.match(faults, [{ kind: 'damage' }]);
 });
 
-void t.test('a segment file that vanishes while the spool is open comes out as damage', async (t) => {
+t.test('a segment file that vanishes while the spool is open comes out as damage', async (t) => {
   const { disk: killed, name } = await killedDisk();
   const disk = await followedByX(killed);
   const { spool } = await openOn(disk);
@@ -217,7 +217,7 @@ void t.test('a segment file that vanishes while the spool is open comes out as d
   t.equal(spool.stats().spooled, 1);
 });
 
-void t.test(
+t.test(
   'without either header a segment is read by what its seal says; without the seal too, all its records are damage',
   async (t) => {
     const { disk: closed, name, data } = await closedDisk();
@@ -237,7 +237,7 @@ void t.test(
   },
 );
 
-void t.test(
+t.test(
   'a newest segment of which nothing can be read is set aside, and its sequences are not used again',
   async (t) => {
     const { disk } = await killedDisk();
@@ -253,7 +253,7 @@ void t.test(
   },
 );
 
-void t.test('a lost seal and a lost next header still leave the records that can be read', async (t) => {
+t.test('a lost seal and a lost next header still leave the records that can be read', async (t) => {
   const { disk: closed, name } = await closedDisk();
   const two = await followedByX(closed);
   const { disk: three, name: newest } = diskOf(two);
@@ -263,7 +263,7 @@ void t.test('a lost seal and a lost next header still leave the records that can
   t.same(texts(await readAll(spool)), TEXTS);
 });
 
-void t.test(
+t.test(
   'a segment is kept as long as only its header tells how many records its predecessor holds',
   async (t) => {
     const disk = new MemoryDisk();
@@ -291,7 +291,7 @@ void t.test(
   },
 );
 
-void t.test('what a killed process wrote and did not sync is synced before it is handed out', async (t) => {
+t.test('what a killed process wrote and did not sync is synced before it is handed out', async (t) => {
   const disk = new MemoryDisk();
   const { spool } = await openOn(disk);
   disk.onCall = ({ operation }) => (operation === 'datasync' ? new Promise(() => undefined) : undefined);
@@ -304,7 +304,7 @@ void t.test('what a killed process wrote and did not sync is synced before it is
   t.match(await readAll(afterPowerCut), [{ sequence: 1, corrupt: false }]);
 });
 
-void t.test('a lost spool.json is rebuilt from the newest segment', async (t) => {
+t.test('a lost spool.json is rebuilt from the newest segment', async (t) => {
   const { disk } = await closedDisk();
   const { spool } = await openOn(disk);
   await spool.renew();
@@ -317,7 +317,7 @@ void t.test('a lost spool.json is rebuilt from the newest segment', async (t) =>
   }
 });
 
-void t.test('files of a newer format are refused and left alone', async (t) => {
+t.test('files of a newer format are refused and left alone', async (t) => {
   const { disk } = await closedDisk();
   const newer = withFile(disk, 'spool.json', Buffer.from('{"format":2}'));
   await t.rejects(openOn(newer), { name: 'SpoolFormatError', message: /format 2/ });
@@ -325,7 +325,7 @@ void t.test('files of a newer format are refused and left alone', async (t) => {
   await t.rejects(openOn(newer), { name: 'SpoolFormatError' }, 'and the lock is given back');
 });
 
-void t.test('an id can be renewed: the same records, counted anew, and so after a restart', async (t) => {
+t.test('an id can be renewed: the same records, counted anew, and so after a restart', async (t) => {
   const { disk } = await closedDisk();
   const { spool } = await openOn(disk, { segmentBytes: 4096 });
   await spool.append([Buffer.alloc(3000)]);
@@ -344,7 +344,7 @@ void t.test('an id can be renewed: the same records, counted anew, and so after 
   t.equal((await readAll(again)).length, 3);
 });
 
-void t.test('an id that cannot be written down stays as it was', async (t) => {
+t.test('an id that cannot be written down stays as it was', async (t) => {
   const { disk } = await closedDisk();
   const { spool } = await openOn(disk);
   const old = spool.id;
@@ -358,7 +358,7 @@ void t.test('an id that cannot be written down stays as it was', async (t) => {
   t.equal((await openOn(disk.killed())).spool.id, old);
 });
 
-void t.test('empty openings leave nothing behind but the newest segment', async (t) => {
+t.test('empty openings leave nothing behind but the newest segment', async (t) => {
   const disk = new MemoryDisk();
   let openedAt = 0;
   for (let count = 0; count < 5; count++) {
@@ -371,7 +371,7 @@ void t.test('empty openings leave nothing behind but the newest segment', async 
   }
 });
 
-void t.test(
+t.test(
   'opening reads a header and a seal of an old segment, whatever its size, and scans only the newest',
   async (t) => {
     const disk = new MemoryDisk();
