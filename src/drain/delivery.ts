@@ -16,17 +16,18 @@ import { toBatch } from './carriage.js';
  *             │   │                                                             │      ▲
  *             │   └─ COMMIT lost ─► in doubt ── ask until the database answers ─┼──────┘ it had committed
  *             │                                   it had not ───────────────────┘
- *             ├─ refused for its data, or failed 10 times while others commit
+ *             ├─ refused for its data, or failed 10 times while others commit, or 10 times for no known reason
  *             ▼
  *           more than one record: two halves, each delivered like a batch of its own
- *           one record: a dead letter (data_error, unstorable), delivered like a batch of its own
+ *           one record: a dead letter (data_error, unstorable), delivered like a batch of its own; unstorable only
+ *                       when others have been committed meanwhile
  *
  * Only a definite rollback halves: while a COMMIT is in doubt the range stays as it is, because a batch is recognised
  * in the store by its range. A batch that meets a FencedError is given up; the drain begins anew and finds its
  * records on the spool.
  */
 
-/** Failures of its own statements that a batch may have while others commit, before its contents are suspected. */
+/** Failures of its own statements that a batch may have before its contents are suspected. */
 export const SUSPECT_AFTER_FAILURES = 10;
 
 export interface DeliveryContext {
@@ -41,6 +42,8 @@ export interface DeliveryContext {
   readonly settle: (records: readonly SpoolRecord[], outcomes: readonly Outcome[]) => void;
   /** Hears of every failed attempt. */
   readonly failed: (error: unknown) => void;
+  /** A batch in trouble goes on trying, and lets another one take its turn. */
+  readonly stepAside: () => void;
   /** Batches committed so far, by everyone who drains this spool: grows while the database takes other batches. */
   readonly commits: () => number;
 }
@@ -56,11 +59,21 @@ export async function deliver(records: readonly SpoolRecord[], context: Delivery
   const [only] = records;
   if (records.length > 1 || only === undefined) {
     const middle = records.length >> 1;
-    await deliver(records.slice(0, middle), context);
-    await deliver(records.slice(middle), context);
+    const halves = [records.slice(0, middle), records.slice(middle)];
+    if (failure.reason === 'unstorable') return deliverAll(halves, context);
+    for (const half of halves) await deliver(half, context);
     return;
   }
   await attempt(condemn(batch, failure), records, context);
+}
+
+/** All at once, so that the one with the bad event, which may try for long, holds none of the others back. */
+async function deliverAll(
+  parts: readonly (readonly SpoolRecord[])[],
+  context: DeliveryContext,
+): Promise<void> {
+  const deliveries = await Promise.allSettled(parts.map((part) => deliver(part, context)));
+  for (const delivery of deliveries) if (delivery.status === 'rejected') throw delivery.reason;
 }
 
 interface Refusal {
@@ -76,7 +89,8 @@ async function attempt(
 ): Promise<Refusal | null> {
   const backoff = new Backoff(context.retry);
   let commitsSeen = context.commits();
-  let suspicion = 0;
+  let failures = 0;
+  let failuresAmongCommits = 0;
   let inDoubt = false;
   while (!context.signal.aborted) {
     try {
@@ -97,9 +111,11 @@ async function attempt(
       if (!failure.rolledBack) inDoubt = true;
       else if (failure.begun && !isCondemned(batch)) {
         if (error.kind === 'data') return { reason: 'data_error', error };
-        if (context.commits() > commitsSeen && ++suspicion >= SUSPECT_AFTER_FAILURES) {
-          return { reason: 'unstorable', error };
-        }
+        if (context.commits() > commitsSeen) failuresAmongCommits++;
+        if (++failures >= SUSPECT_AFTER_FAILURES) context.stepAside();
+        // Taking a batch apart does no harm; condemning an event needs the proof that others go through.
+        const suspicion = records.length > 1 && error.kind === 'unknown' ? failures : failuresAmongCommits;
+        if (suspicion >= SUSPECT_AFTER_FAILURES) return { reason: 'unstorable', error };
       }
       commitsSeen = context.commits();
     }

@@ -1,7 +1,8 @@
+import { setMaxListeners } from 'node:events';
 import PQueue from 'p-queue';
 import type pg from 'pg';
 import type { BackoffOptions } from '../lib/backoff.js';
-import type { Spool } from '../spool/types.js';
+import type { Spool, SpoolRecord } from '../spool/types.js';
 import { foldBatches } from '../store/write/spools.js';
 import { Batcher } from './batcher.js';
 import { deliver, type DeliveryContext } from './delivery.js';
@@ -10,7 +11,7 @@ import type { Ledger } from './ledger.js';
 export interface SessionOptions {
   readonly batchMaxEvents: number;
   readonly batchMaxWaitMs: number;
-  /** Batches in the database's hands at once, at least 1. */
+  /** Batches in the database's hands at once, at least 1; those in trouble not counted. */
   readonly concurrency: number;
   /** Waits between the attempts at one batch. */
   readonly retry?: BackoffOptions;
@@ -23,6 +24,8 @@ export interface SessionEvents {
 
 const RETRY: BackoffOptions = { firstMs: 50, maxMs: 2_000 };
 const BATCH_MAX_BYTES = 4 * 1024 * 1024;
+/** Batches in trouble that others may overtake; with more of them the drain waits. */
+const MAX_ASIDE = 8;
 /** Batches are folded into sums after so many commits, so that a recovery after a year still reads few rows. */
 const FOLD_EVERY_COMMITS = 10_000;
 
@@ -31,7 +34,8 @@ export class Session {
   readonly #batcher: Batcher;
   readonly #queue: PQueue;
   readonly #ending = new AbortController();
-  readonly #context: DeliveryContext;
+  readonly #context: Omit<DeliveryContext, 'stepAside'>;
+  #aside = 0;
   #failure: Error | undefined;
 
   constructor(
@@ -39,12 +43,14 @@ export class Session {
     private readonly pool: pg.Pool,
     ledger: Ledger,
     epoch: number,
-    options: SessionOptions,
+    private readonly options: SessionOptions,
     private readonly events: SessionEvents,
   ) {
     const { batchMaxEvents: maxEvents, batchMaxWaitMs: maxWaitMs, concurrency, retry = RETRY } = options;
     this.#batcher = new Batcher(spool.reader(0), { maxEvents, maxWaitMs, maxBytes: BATCH_MAX_BYTES });
     this.#queue = new PQueue({ concurrency });
+    // One for each batch that waits to be tried again.
+    setMaxListeners(0, this.#ending.signal);
     this.#context = {
       pool,
       epoch,
@@ -81,7 +87,7 @@ export class Session {
       for (let cut = await this.#batcher.next(); cut !== null; cut = await this.#batcher.next()) {
         const { records } = cut;
         this.#queue
-          .add(() => deliver(records, this.#context))
+          .add(() => this.#deliver(records))
           .catch((error: unknown) => {
             this.#failure ??= error instanceof Error ? error : new Error(String(error));
             this.end();
@@ -93,6 +99,25 @@ export class Session {
       await this.#queue.onIdle();
     }
     if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  async #deliver(records: readonly SpoolRecord[]): Promise<void> {
+    const place = { isAside: false };
+    const stepAside = (): void => {
+      if (place.isAside || this.#aside >= MAX_ASIDE) return;
+      place.isAside = true;
+      this.#setAside(this.#aside + 1);
+    };
+    try {
+      await deliver(records, { ...this.#context, stepAside });
+    } finally {
+      if (place.isAside) this.#setAside(this.#aside - 1);
+    }
+  }
+
+  #setAside(count: number): void {
+    this.#aside = count;
+    this.#queue.concurrency = this.options.concurrency + count;
   }
 
   #fold(): void {

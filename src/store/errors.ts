@@ -2,9 +2,10 @@
  * What an error of PostgreSQL, or of the way to it, means for a batch.
  *
  * data       the database refuses these contents and always will: halve the batch until the bad event stands alone
- * transient  everything else: nothing is known to be wrong with the events, try again for as long as it takes
+ * transient  the way to the database, or its state: nothing is wrong with the events, try again for as long as it takes
+ * unknown    all else that PostgreSQL says: try again; if it goes on, find out whether one event is to blame
  */
-export type ErrorKind = 'data' | 'transient';
+export type ErrorKind = 'data' | 'transient' | 'unknown';
 
 export interface ClassifiedError {
   readonly kind: ErrorKind;
@@ -41,20 +42,31 @@ const labels: Readonly<Record<string, string>> = {
   EMFILE: 'resources',
 };
 
+/** SQLSTATE classes that speak of the database's state, never of an event. */
+const transientClasses: ReadonlySet<string> = new Set(['08', '25', '28', '40', '42', '53', '57', '58']);
+
 export function classify(error: unknown): ClassifiedError {
   const cause = rootCause(error);
   const code = codeOf(cause);
   const message = cause instanceof Error ? cause.message : String(cause);
-  const isState = code !== undefined && /^[0-9A-Z]{5}$/.test(code);
+  // Every SQLSTATE has a digit; EPIPE, of the same length, has none.
+  const isState = code !== undefined && /^(?=.*\d)[0-9A-Z]{5}$/.test(code);
   const group = isState ? code.slice(0, 2) : (code ?? '');
   // 54000 is a row too large for an index or a page; 54001 (nesting) and 54023 (arguments) speak of the statement.
   const isData = isState && (group === '22' || group === '23' || code === '54000');
+  const isTransient = !isState || transientClasses.has(group);
   return {
-    kind: isData ? 'data' : 'transient',
-    label: labels[group] ?? (/timeout/i.test(message) ? 'timeout' : 'unknown'),
+    kind: isData ? 'data' : isTransient ? 'transient' : 'unknown',
+    label: labels[group] ?? labelOfMessage(message),
     code,
     message,
   };
+}
+
+/** pg's own errors have no code. */
+function labelOfMessage(message: string): string {
+  if (/timeout/i.test(message)) return 'timeout';
+  return /^Connection terminated|is not queryable$/.test(message) ? 'connection' : 'unknown';
 }
 
 /**
