@@ -35,7 +35,8 @@ export class StoreUnavailableError extends Error {
 
 const READ_CONNECTIONS = 4;
 const READ_TIMEOUT_MS = 30_000;
-const DRAIN_TIMEOUT_MS = 60_000;
+/** A batch takes milliseconds; a connection that hangs without an answer is noticed after this. */
+const DRAIN_TIMEOUT_MS = 30_000;
 const PROBE_EVERY_MS = 5_000;
 
 /** PostgreSQL as the service sees it: comes up beside the door in its own time, and is tried for as long as it takes. */

@@ -361,17 +361,14 @@ t.test('an unknown field is told where it belongs', async (t) => {
   t.match(send({ ...CALL, telegram_chat: 1 }), { errors: [{ message: /^(?!.*did you mean).*under raw$/ }] });
 });
 
-t.test(
-  'numbers that only JSON text can spell are refused and never become something else',
-  async (t) => {
-    const text = (member: string) => `${JSON.stringify(CALL).slice(0, -1)},${member}}`;
-    t.same(mistakes(sendText(text('"stake_a":1e999'))), ['400 /stake_a not_finite']);
-    t.same(mistakes(sendText(text('"raw":{"a":[-1e999]}'))), ['400 /raw/a/0 not_finite']);
-    t.same(mistakes(sendText(text('"league":"\\u0000"'))), ['400 /league invalid_character']);
-    t.same(mistakes(sendText(text('"league":"\\ud800"'))), ['400 /league invalid_character']);
-    t.same(mistakes(sendText(text('"users_notified":3.0'))), []);
-  },
-);
+t.test('numbers that only JSON text can spell are refused and never become something else', async (t) => {
+  const text = (member: string) => `${JSON.stringify(CALL).slice(0, -1)},${member}}`;
+  t.same(mistakes(sendText(text('"stake_a":1e999'))), ['400 /stake_a not_finite']);
+  t.same(mistakes(sendText(text('"raw":{"a":[-1e999]}'))), ['400 /raw/a/0 not_finite']);
+  t.same(mistakes(sendText(text('"league":"\\u0000"'))), ['400 /league invalid_character']);
+  t.same(mistakes(sendText(text('"league":"\\ud800"'))), ['400 /league invalid_character']);
+  t.same(mistakes(sendText(text('"users_notified":3.0'))), []);
+});
 
 t.test('names of inherited properties are unknown fields, and data inside raw', async (t) => {
   for (const name of ['__proto__', 'constructor', 'toString', 'hasOwnProperty', 'prototype']) {

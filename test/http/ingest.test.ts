@@ -20,21 +20,18 @@ function decoded(records: readonly Uint8Array[]) {
 }
 
 t.test('one event', async (t) => {
-  t.test(
-    'a call gets 202, its id, where it will be, and is kept with the bytes as received',
-    async (t) => {
-      const { app, intake, budget } = testApp();
-      const payload = ` ${JSON.stringify(someCall({ call_id: 'ä+;=@:&$,!', odds_a: 110.10000000000001 }))}\n`;
-      const answer = await app.inject({ method: 'POST', url: '/v1/calls', headers: json, payload });
-      t.equal(answer.statusCode, 202);
-      t.strictSame(answer.json(), { call_id: 'ä+;=@:&$,!' });
-      t.equal(answer.headers.location, `/v1/calls/${encodeURIComponent('ä+;=@:&$,!')}`);
-      const [record] = decoded(intake.records);
-      t.equal(record?.payload.toString(), payload);
-      t.match(record?.event, { type: 'call', row: { odds_a: 110.10000000000001, source: null } });
-      t.equal(budget.usedBytes, 0);
-    },
-  );
+  t.test('a call gets 202, its id, where it will be, and is kept with the bytes as received', async (t) => {
+    const { app, intake, budget } = testApp();
+    const payload = ` ${JSON.stringify(someCall({ call_id: 'ä+;=@:&$,!', odds_a: 110.10000000000001 }))}\n`;
+    const answer = await app.inject({ method: 'POST', url: '/v1/calls', headers: json, payload });
+    t.equal(answer.statusCode, 202);
+    t.strictSame(answer.json(), { call_id: 'ä+;=@:&$,!' });
+    t.equal(answer.headers.location, `/v1/calls/${encodeURIComponent('ä+;=@:&$,!')}`);
+    const [record] = decoded(intake.records);
+    t.equal(record?.payload.toString(), payload);
+    t.match(record?.event, { type: 'call', row: { odds_a: 110.10000000000001, source: null } });
+    t.equal(budget.usedBytes, 0);
+  });
 
   t.test('clicks and results get both ids, and the id of the path is decoded once', async (t) => {
     const { app, intake } = testApp();

@@ -69,22 +69,19 @@ t.test('keys', async (t) => {
       t.equal((await app.inject(url)).statusCode, 200);
   });
 
-  t.test(
-    'the name of the key is the source of a call and stands in the log; no secret does',
-    async (t) => {
-      const own = testApp({ keys });
-      await own.app.inject({
-        method: 'POST',
-        url: '/v1/calls',
-        headers: { 'x-api-key': secrets.ingest },
-        payload: someCall(),
-      });
-      t.match(own.logged, [{ key: 'bot' }]);
-      t.match(Buffer.from(own.intake.records[0] ?? []).toString(), /bot/);
-      const all = JSON.stringify([...own.logged, ...logged]);
-      for (const secret of Object.values(secrets)) t.notOk(all.includes(secret));
-    },
-  );
+  t.test('the name of the key is the source of a call and stands in the log; no secret does', async (t) => {
+    const own = testApp({ keys });
+    await own.app.inject({
+      method: 'POST',
+      url: '/v1/calls',
+      headers: { 'x-api-key': secrets.ingest },
+      payload: someCall(),
+    });
+    t.match(own.logged, [{ key: 'bot' }]);
+    t.match(Buffer.from(own.intake.records[0] ?? []).toString(), /bot/);
+    const all = JSON.stringify([...own.logged, ...logged]);
+    for (const secret of Object.values(secrets)) t.notOk(all.includes(secret));
+  });
 });
 
 t.test('without keys every route answers', async (t) => {
@@ -126,19 +123,16 @@ t.test('request ids', async (t) => {
   });
 });
 
-t.test(
-  'the log has one line per request, with the route and not the URL, and none for probes',
-  async (t) => {
-    const { app, logged } = testApp();
-    await app.inject({ method: 'POST', url: '/v1/calls/private/clicks?wait=stored' });
-    await app.inject('/livez');
-    await app.inject('/readyz');
-    t.equal(logged.length, 1);
-    t.match(logged[0], { method: 'POST', route: '/v1/calls/:call_id/clicks', status: 202, key: null });
-    t.type(logged[0]?.['duration_ms'], 'number');
-    t.notMatch(JSON.stringify(logged), /private/);
-  },
-);
+t.test('the log has one line per request, with the route and not the URL, and none for probes', async (t) => {
+  const { app, logged } = testApp();
+  await app.inject({ method: 'POST', url: '/v1/calls/private/clicks?wait=stored' });
+  await app.inject('/livez');
+  await app.inject('/readyz');
+  t.equal(logged.length, 1);
+  t.match(logged[0], { method: 'POST', route: '/v1/calls/:call_id/clicks', status: 202, key: null });
+  t.type(logged[0]?.['duration_ms'], 'number');
+  t.notMatch(JSON.stringify(logged), /private/);
+});
 
 t.test('problems', async (t) => {
   t.test('an unexpected error is a 500 that tells nothing, and a log line that tells all', async (t) => {

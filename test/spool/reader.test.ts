@@ -69,35 +69,32 @@ t.test('a reader that has fallen behind the cache reads the files, and catches u
   t.ok(seen.every(({ bytes, corrupt }, index) => !corrupt && bytes.equals(record(index))));
 });
 
-t.test(
-  'whenMore resolves for a record beyond those handed out, and not before it is synced',
-  async (t) => {
-    const { spool } = await openOn(new MemoryDisk());
-    const reader = spool.reader(0);
-    const never = new AbortController();
-    let woken = 0;
-    t.same(await reader.next(MANY), []);
-    const waiting = reader.whenMore(never.signal).then(() => woken++);
-    await settled();
-    t.equal(woken, 0);
-    const { first } = await spool.append(bytesOf('a'));
-    await waiting;
-    await reader.whenMore(never.signal);
-    t.same(texts(await reader.next(MANY)), ['a']);
-    const next = reader.whenMore(never.signal).then(() => woken++);
-    await settled();
-    t.equal(woken, 1, 'all is handed out');
-    await spool.append(bytesOf('b'));
-    await next;
-    spool.release(first, first + 1);
-    t.same(await reader.next(MANY), []);
-    const aborted = new AbortController();
-    const third = reader.whenMore(aborted.signal);
-    aborted.abort(new Error('enough'));
-    await t.rejects(third, /enough/, 'what is released is no reason to wake up');
-    await t.rejects(reader.whenMore(aborted.signal), /enough/);
-  },
-);
+t.test('whenMore resolves for a record beyond those handed out, and not before it is synced', async (t) => {
+  const { spool } = await openOn(new MemoryDisk());
+  const reader = spool.reader(0);
+  const never = new AbortController();
+  let woken = 0;
+  t.same(await reader.next(MANY), []);
+  const waiting = reader.whenMore(never.signal).then(() => woken++);
+  await settled();
+  t.equal(woken, 0);
+  const { first } = await spool.append(bytesOf('a'));
+  await waiting;
+  await reader.whenMore(never.signal);
+  t.same(texts(await reader.next(MANY)), ['a']);
+  const next = reader.whenMore(never.signal).then(() => woken++);
+  await settled();
+  t.equal(woken, 1, 'all is handed out');
+  await spool.append(bytesOf('b'));
+  await next;
+  spool.release(first, first + 1);
+  t.same(await reader.next(MANY), []);
+  const aborted = new AbortController();
+  const third = reader.whenMore(aborted.signal);
+  aborted.abort(new Error('enough'));
+  await t.rejects(third, /enough/, 'what is released is no reason to wake up');
+  await t.rejects(reader.whenMore(aborted.signal), /enough/);
+});
 
 t.test('a segment that is released and deleted meanwhile is passed over', async (t) => {
   const disk = new MemoryDisk();

@@ -1,0 +1,34 @@
+/** `npm run bench [-- --quick] [--rounds 5] [--json FILE]`: what call-logger costs beside doing nothing, and beside COPY. */
+import { writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { runBench, type Settings } from './bench.js';
+import { tableOf } from './table.js';
+
+const { values } = parseArgs({
+  options: {
+    quick: { type: 'boolean', default: false },
+    rounds: { type: 'string' },
+    json: { type: 'string', default: join(tmpdir(), 'call-logger-bench.json') },
+  },
+});
+const service = ['dist/server.js'];
+const full = {
+  rounds: 5,
+  connections: 64,
+  durationS: 10,
+  warmUpS: 3,
+  rows: 50_000,
+  warmUpRows: 5_000,
+  service,
+};
+const quick = { ...full, rounds: 1, durationS: 3, warmUpS: 2, rows: 20_000, warmUpRows: 5_000 };
+const preset: Settings = values.quick ? quick : full;
+const rounds = Number(values.rounds ?? preset.rounds);
+if (!Number.isInteger(rounds) || rounds < 1) throw new Error('--rounds is a whole number from 1');
+
+const report = await runBench({ ...preset, rounds }, (note) => process.stderr.write(`${note}\n`));
+await writeFile(values.json, `${JSON.stringify(report, null, 2)}\n`);
+process.stdout.write(`\n${tableOf(report)}\nAll figures: ${values.json}\n`);
+if (report.lines.some(({ figures }) => figures.errors?.max !== 0)) process.exitCode = 1;
