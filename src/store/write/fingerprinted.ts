@@ -5,7 +5,10 @@ export interface Fingerprinted<Row> {
 
 /** The rows as the JSON array that the insert statements read, with the fingerprint in hexadecimal as one more field. */
 export function toJson(rows: Iterable<Fingerprinted<object>>): string {
-  const input: object[] = [];
-  for (const { row, fingerprint } of rows) input.push({ ...row, fingerprint: fingerprint.toString('hex') });
-  return JSON.stringify(input);
+  const items: string[] = [];
+  // Text is joined rather than objects copied: rows have 27 fields, and this runs for every event.
+  for (const { row, fingerprint } of rows) {
+    items.push(`${JSON.stringify(row).slice(0, -1)},"fingerprint":"${fingerprint.toString('hex')}"}`);
+  }
+  return `[${items.join(',')}]`;
 }
