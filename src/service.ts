@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
+import { access, constants, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import { buildApp } from './app.js';
@@ -51,7 +51,7 @@ export async function openService(
     undo.push('store', (withinMs) => store.stop(withinMs));
 
     // Open to be passed through, so that PostgreSQL's account can reach its own directory inside; those inside are private.
-    await mkdir(config.dataDir, { recursive: true, mode: 0o711 });
+    await makeDataDirectory(config.dataDir);
     const spool = await openSpool({
       directory: join(config.dataDir, 'spool'),
       maxBytes: config.spoolMaxBytes,
@@ -73,6 +73,7 @@ export async function openService(
       status: statusOf(config, spool, drain, store),
     });
     undo.push('door', async (withinMs) => {
+      drain.dismiss();
       // Half of what is left: the other half is for the drain to finish what it has in hand.
       if (!(await settlesWithin(app.close(), withinMs / 2))) app.server.closeAllConnections();
     });
@@ -84,6 +85,16 @@ export async function openService(
   } catch (error) {
     await stop();
     throw error;
+  }
+}
+
+async function makeDataDirectory(directory: string): Promise<void> {
+  try {
+    await mkdir(directory, { recursive: true, mode: 0o711 });
+    await access(directory, constants.W_OK);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new Error(`DATA_DIR=${directory} cannot be used: ${reason}`, { cause: error });
   }
 }
 

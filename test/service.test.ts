@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { connect } from 'node:net';
 import { PassThrough } from 'node:stream';
 import { pino } from 'pino';
 import t from 'tap';
@@ -128,6 +129,26 @@ t.test('SIGTERM under load loses nothing that was acknowledged', async (t) => {
   t.equal(await service.end('SIGTERM'), 0);
 });
 
+t.test(
+  'whoever waits when the service stops is answered: 202 for what is on disk, 504 for a flush',
+  async (t) => {
+    const service = await openService(
+      await configOf(t, { DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none' }),
+      silent,
+      ignore,
+    );
+    const url = await service.app.listen({ port: 0 });
+    const waiting = post(url, '/v1/calls?wait=stored', { ...call, call_id: 'waits' });
+    while ((await countsOf(url)).accepted === 0) await new Promise(setImmediate);
+    const flushing = post(url, '/v1/admin/flush', {});
+    // The flush has been read once a request behind it on a connection of its own is answered.
+    t.equal((await fetch(new URL('/livez', url))).status, 200);
+    await service.stop();
+    t.equal((await waiting).status, 202);
+    t.equal((await flushing).status, 504);
+  },
+);
+
 t.test('a second service on the same data directory is refused and says why', async (t) => {
   const database = await createMigratedDatabase(t);
   const config = await configOf(t, { DATABASE_URL: database.url });
@@ -143,17 +164,20 @@ t.test('a second signal ends the service at once', async (t) => {
     DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none',
     DATA_DIR: await temporaryDirectory(t),
   });
-  // A request that never ends keeps the door from closing.
-  const response = post(service.url, '/v1/calls?wait=stored', { ...call, call_id: 'waits' }).catch(
-    () => null,
+  // A request whose body never ends keeps the door from closing.
+  const { hostname, port } = new URL(service.url);
+  const slow = connect(Number(port), hostname);
+  slow.on('error', ignore);
+  slow.write(
+    'POST /v1/calls HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{',
   );
-  while ((await countsOf(service.url)).accepted === 0) await new Promise(setImmediate);
+  t.equal((await fetch(new URL('/livez', service.url))).status, 200);
   const exit = once(service.process, 'exit');
   service.process.kill('SIGTERM');
   while (!service.output().includes('"stopping"')) await new Promise(setImmediate);
   service.process.kill('SIGTERM');
   t.strictSame((await exit)[0], 1);
-  await response;
+  slow.destroy();
 });
 
 t.test('a bad configuration is refused with every problem in one error, and no secret in it', async (t) => {

@@ -35,8 +35,11 @@ export class ConfigReader {
   postgresUrl(name: string): string | undefined {
     const text = this.#get(name);
     if (text === undefined) return undefined;
-    if (!/^postgres(ql)?:\/\/\S+$/.test(text)) {
+    const url = /^postgres(ql)?:\/\/\S+$/.test(text) && URL.canParse(text) ? new URL(text) : null;
+    if (url === null) {
       this.problem(`${name} is not a URL of the form postgres://user:password@host:port/database`);
+    } else if (url.hash !== '' || url.pathname.includes('@')) {
+      this.problem(`${name}: a user name or password with @ / ? # or % in it has to be percent-encoded`);
     }
     return text;
   }

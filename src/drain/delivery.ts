@@ -20,7 +20,8 @@ import { toBatch } from './carriage.js';
  *             ▼
  *           more than one record: two halves, each delivered like a batch of its own
  *           one record: a dead letter (data_error, unstorable), delivered like a batch of its own; unstorable only
- *                       when others have been committed meanwhile
+ *                       when others have been committed meanwhile, and never for an error that speaks of the
+ *                       database's state
  *
  * Only a definite rollback halves: while a COMMIT is in doubt the range stays as it is, because a batch is recognised
  * in the store by its range. A batch that meets a FencedError is given up; the drain begins anew and finds its
@@ -115,7 +116,8 @@ async function attempt(
         if (++failures >= SUSPECT_AFTER_FAILURES) context.stepAside();
         // Taking a batch apart does no harm; condemning an event needs the proof that others go through.
         const suspicion = records.length > 1 && error.kind === 'unknown' ? failures : failuresAmongCommits;
-        if (suspicion >= SUSPECT_AFTER_FAILURES) return { reason: 'unstorable', error };
+        const canBeTakenApart = records.length > 1 || error.kind === 'unknown';
+        if (canBeTakenApart && suspicion >= SUSPECT_AFTER_FAILURES) return { reason: 'unstorable', error };
       }
       commitsSeen = context.commits();
     }

@@ -43,6 +43,8 @@ export class Drain {
   #running: Promise<void> | undefined;
   #state: DrainState = 'idle';
   #lastFailure: DrainFailure | null = null;
+  /** Nobody is told any more what became of records. */
+  #isDismissed = false;
   #lastFailureLoggedAt = -Infinity;
 
   constructor(
@@ -57,6 +59,7 @@ export class Drain {
     return this.#state;
   }
 
+  /** Why it failed the last time; null again once a batch has been committed. */
   get lastFailure(): DrainFailure | null {
     return this.#lastFailure;
   }
@@ -79,6 +82,12 @@ export class Drain {
     if (!inTime)
       this.log.warn({ deadlineMs }, 'the drain did not finish in time; what it held stays on the spool');
     this.#state = 'stopped';
+    this.dismiss();
+  }
+
+  /** Whoever waits for outcomes or for a flush hears at once that it takes too long, so that the door can close. */
+  dismiss(): void {
+    this.#isDismissed = true;
     this.#ledger.close();
   }
 
@@ -87,13 +96,13 @@ export class Drain {
     return this.#ledger.watch(first, count, withinMs);
   }
 
-  /** Resolves with true once everything synced before the call is settled, with false after `timeoutMs` or when stopped. */
+  /** Resolves with true once everything synced before the call is settled, with false after `timeoutMs` or when dismissed. */
   async flush(timeoutMs: number): Promise<boolean> {
     const through = this.spool.syncedThrough;
     const deadline = Date.now() + timeoutMs;
     while (this.#ledger.totals === null || this.spool.firstUnreleased <= through) {
       this.#session?.flush();
-      if (this.#state === 'stopped') return false;
+      if (this.#isDismissed) return false;
       if (!(await settlesWithin(this.#ledger.changed, deadline - Date.now()))) return false;
     }
     return true;
@@ -131,6 +140,7 @@ export class Drain {
         this.#failed(error);
       },
       committed: () => {
+        this.#lastFailure = null;
         this.#enter('running');
       },
     });

@@ -14,10 +14,11 @@ interface Watch {
 export class Watchers {
   /** By sequence; a record has one watcher at most: whoever appended it. */
   readonly #watched = new Map<number, Watch>();
+  #isClosed = false;
 
-  /** Resolves with one outcome per record, or with null after `withinMs` or when too many are watched. Never rejects. */
+  /** Resolves with one outcome per record, or with null after `withinMs`, when too many are watched, or once closed. Never rejects. */
   watch(first: number, count: number, withinMs: number): Promise<readonly Outcome[] | null> {
-    if (this.#watched.size + count > MAX_WATCHED) return Promise.resolve(null);
+    if (this.#isClosed || this.#watched.size + count > MAX_WATCHED) return Promise.resolve(null);
     return new Promise((resolve) => {
       const watch: Watch = {
         outcomes: new Array<Outcome | undefined>(count).fill(undefined),
@@ -42,8 +43,9 @@ export class Watchers {
     watch.resolve(watch.outcomes.filter((known) => known !== undefined));
   }
 
-  /** Nothing will be settled any more: everyone gets null. */
+  /** Everyone gets null, now and later. */
   close(): void {
+    this.#isClosed = true;
     for (const watch of new Set(this.#watched.values())) watch.resolve(null);
   }
 }

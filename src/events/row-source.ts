@@ -75,7 +75,7 @@ export class RowSource {
     return items.every((item) => typeof item === 'string') ? items : this.#refuse(field);
   }
 
-  /** An object as JSON text, its names in the order in which they were sent. */
+  /** An object as JSON text, its names in JavaScript's order: whole numbers first, the others as they were sent. */
   json(field: string): string | null {
     const value = this.#object[field] ?? null;
     if (value === null) return null;

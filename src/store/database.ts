@@ -38,17 +38,32 @@ export function createPool(
     idleTimeoutMillis: 30_000,
     keepAlive: true,
     // The server ends the statement; the client, a little later, gives up a connection that hangs without an answer.
-    statement_timeout: options.statementTimeoutMs,
     query_timeout: options.statementTimeoutMs === 0 ? 0 : options.statementTimeoutMs + 5_000,
-    idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_TIMEOUT_MS,
-    options: '-c datestyle=ISO -c timezone=UTC',
     types: { getTypeParser },
+    // eslint-disable-next-line @typescript-eslint/no-misused-promises -- the pool waits for it; its types do not say so
+    onConnect: (client) => settle(client, options.statementTimeoutMs),
   });
   pool.on('error', onError);
   // Of a connection that breaks at work its user hears through the query under way; without a listener of its own the
   // event would end the process.
   pool.on('connect', (client) => client.on('error', () => undefined));
   return pool;
+}
+
+/**
+ * What every session relies on, whatever the URL, the role or the database say. Without synchronous commit a committed
+ * batch could be lost in a crash of PostgreSQL after its events have left the spool; stricter settings stay.
+ */
+async function settle(client: pg.ClientBase, statementTimeoutMs: number): Promise<void> {
+  await client.query(
+    `select
+       set_config('datestyle', 'ISO', false),
+       set_config('timezone', 'UTC', false),
+       set_config('statement_timeout', $1, false),
+       set_config('idle_in_transaction_session_timeout', $2, false),
+       case when current_setting('synchronous_commit') = 'off' then set_config('synchronous_commit', 'on', false) end`,
+    [String(statementTimeoutMs), String(IDLE_IN_TRANSACTION_TIMEOUT_MS)],
+  );
 }
 
 /** drizzle over a pool or over the one connection of a transaction. */

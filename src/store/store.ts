@@ -83,9 +83,11 @@ export class Store {
     try {
       return await readCall(this.#readPool, callId);
     } catch (error) {
-      const { label } = classify(error);
-      if (unavailable.has(label)) throw new StoreUnavailableError(error);
-      throw error;
+      const { label, code, message } = classify(error);
+      // Without what drizzle adds, SQL and parameters, which must not reach a log.
+      const reason = new Error(`${code ?? label}: ${message}`);
+      if (unavailable.has(label)) throw new StoreUnavailableError(reason);
+      throw reason;
     }
   }
 

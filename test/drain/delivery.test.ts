@@ -149,6 +149,28 @@ t.test('nothing is unstorable while nothing at all can be stored', async (t) => 
   t.match(accountOf(house), { stored: 40, deadLetter: 0 });
 });
 
+t.test(
+  'an event that fails for the state of the database is never condemned, though others commit',
+  async (t) => {
+    for (const code of ['42501', '53100', '57014', '40001']) {
+      const db = await createMigratedDatabase(t);
+      const pool = db.pool();
+      await poison(pool, code);
+      const house = await openHouse(t, db.url, { batchMaxEvents: 5 });
+      await house.spool.append([recordOf({ ...clickOf('c', 'bad'), user_id: 'poison' })]);
+      for (let n = 0; (await attempts(pool)) < 40; n++) {
+        await house.spool.append([recordOf(clickOf('c', `good-${n}`))]);
+      }
+      t.strictSame(await lettersIn(pool), [], code);
+      await pool.query('drop trigger refuse on clicks');
+      t.ok(await house.drain.flush(IN_TIME_MS));
+      t.match(accountOf(house), { deadLetter: 0, spooled: 0 });
+      t.equal(house.drain.lastFailure, null, 'nothing is wrong any more');
+      await house.close();
+    }
+  },
+);
+
 t.test('errors of the database, however often, are waited out and condemn nothing', async (t) => {
   const db = await createMigratedDatabase(t);
   const pool = db.pool();

@@ -1,6 +1,6 @@
 /**
- * What the view must hold, computed from the events in the plainest way, without any code of the service: DESIGN's
- * words turned into arithmetic on lists.
+ * What the view must hold, computed from the events in the plainest way, without any code of the service: its
+ * documentation turned into arithmetic on lists.
  */
 import type { Body } from '../helpers/events.js';
 

@@ -417,3 +417,25 @@ t.test('many events', async (t) => {
     );
   }
 });
+
+t.test(
+  'an event nested beyond all reason costs only itself, and the others of its batch are taken',
+  async (t) => {
+    const event = aCall.replace('{', '{"type":"call",');
+    const deep = `${'{"a":'.repeat(20_000)}1${'}'.repeat(20_000)}`;
+    for (const nested of [
+      aCall.replace('{', `{"type":"call","raw":${deep},`),
+      '['.repeat(20_000) + ']'.repeat(20_000),
+    ]) {
+      for (const [headers, payload] of [
+        [json, `[${event},${nested}]`],
+        [json, `{"events":[${event},${nested}]}`],
+        [ndjson, `${event}\n${nested}`],
+      ] as const) {
+        const response = await app.inject({ method: 'POST', url: '/v1/events', headers, payload });
+        t.equal(response.statusCode, 207);
+        t.match(response.json(), { accepted: 1, rejected: 1, errors: [{ index: 1 }] });
+      }
+    }
+  },
+);

@@ -208,6 +208,27 @@ t.test(
   },
 );
 
+t.test(
+  'a session is as the service needs it, whatever database and URL say, and a commit is durable',
+  async (t) => {
+    const fresh = await createMigratedDatabase(t);
+    const set = (setting: string): Promise<unknown> =>
+      pool.query(`alter database ${fresh.name} set ${setting}`);
+    await set('synchronous_commit = off');
+    await set(`datestyle = 'SQL, DMY'`);
+    await set(`timezone = 'Asia/Kolkata'`);
+    const sessions = drainPool(t, `${fresh.url}&options=-c%20statement_timeout%3D1h`, 1, 1234);
+    const { rows } = await sessions.query(
+      `select current_setting('synchronous_commit') as commit, current_setting('datestyle') as dates,
+       current_setting('timezone') as zone, current_setting('statement_timeout') as timeout`,
+    );
+    t.match(rows, [{ commit: 'on', dates: /^ISO/, zone: 'UTC', timeout: '1234ms' }]);
+    await set('synchronous_commit = remote_apply');
+    const { rows: stricter } = await drainPool(t, fresh.url, 1).query('show synchronous_commit');
+    t.strictSame(stricter, [{ synchronous_commit: 'remote_apply' }], 'a stricter setting stays');
+  },
+);
+
 t.test('raw comes back with its numbers, its nesting and the order of its names', async (t) => {
   const deep = '['.repeat(20) + ']'.repeat(20);
   const raw = `{"z":1e300,"a":-1e-300,"m":{"y":[1.5,"two",null,true,{}],"b":0.1},"deep":${deep},"":{"'":"\\\\\\""},"é":"\\ud83d\\ude00"}`;

@@ -30,7 +30,7 @@ export const calls = pgTable(
     users_notified: integer('users_notified').notNull(),
     notified_user_ids: text('notified_user_ids').array(),
     source: text('source'),
-    /** `json`, not `jsonb`: what the sender wanted kept comes back as it was, numbers and order included. */
+    /** `json`, not `jsonb`: it keeps any double and the order of names, and is not taken apart when it is stored. */
     raw: json('raw').$type<Readonly<Record<string, unknown>>>(),
     received_at: instant('received_at').notNull(),
     fingerprint: bytea('fingerprint').notNull(),

@@ -30,8 +30,9 @@ export function flushRoute(scope: FastifyInstance, intake: Intake): void {
       const timeoutS = request.body?.timeout_s ?? FLUSH_TIMEOUT_S;
       const startedAt = performance.now();
       if (!(await intake.flush(timeoutS * 1000))) {
+        const waitedS = ((performance.now() - startedAt) / 1000).toFixed(1);
         throw new Problem('flush_timeout', {
-          detail: `After ${timeoutS} s there are still acknowledged events to be stored. They stay on the spool.`,
+          detail: `After ${waitedS} s there are still acknowledged events to be stored. They stay on the spool.`,
         });
       }
       return { flushed: true, duration_ms: Math.round(performance.now() - startedAt) };

@@ -26,8 +26,22 @@ export async function fillFromJson(
   refuseIdempotencyKey(idempotencyKey);
   const turn = new Turn();
   for (const event of events) {
-    batch.add({ body: event, payload: Buffer.from(JSON.stringify(event)) });
+    const payload = serialise(event);
+    if (payload === null) batch.reject(tooDeep);
+    else batch.add({ body: event, payload });
     if (turn.isOver()) await turn.next();
+  }
+}
+
+const tooDeep = { pointer: '', code: 'too_deep', message: 'the event is nested far too deep' };
+
+/** Null for an event nested so deep that it has no text: JSON.stringify calls itself for each level. */
+function serialise(event: unknown): Buffer | null {
+  try {
+    return Buffer.from(JSON.stringify(event));
+  } catch (error) {
+    if (error instanceof RangeError) return null;
+    throw error;
   }
 }
 
