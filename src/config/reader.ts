@@ -35,10 +35,14 @@ export class ConfigReader {
   postgresUrl(name: string): string | undefined {
     const text = this.#get(name);
     if (text === undefined) return undefined;
-    const url = /^postgres(ql)?:\/\/\S+$/.test(text) && URL.canParse(text) ? new URL(text) : null;
-    if (url === null) {
+    // A user without a host (the socket stands in the query) is good for PostgreSQL, not for the URL standard.
+    const withHost = text.replace('@/', '@localhost/');
+    if (!/^postgres(ql)?:\/\/\S+$/.test(text) || !URL.canParse(withHost)) {
       this.problem(`${name} is not a URL of the form postgres://user:password@host:port/database`);
-    } else if (url.hash !== '' || url.pathname.includes('@')) {
+      return text;
+    }
+    const { hash, pathname } = new URL(withHost);
+    if (hash !== '' || pathname.includes('@')) {
       this.problem(`${name}: a user name or password with @ / ? # or % in it has to be percent-encoded`);
     }
     return text;

@@ -60,6 +60,8 @@ t.test('a database URL that would be read otherwise than meant is refused withou
   const good = [
     'postgres://u:p@localhost:5432/d',
     'postgresql://u@localhost/d?host=%2Ftmp%2Fx&port=5433',
+    'postgres://u@/d?host=/tmp/x',
+    'postgres:///d?host=/tmp/x&user=u',
     'postgres://u:p%40ss%2Fw%23rd@127.0.0.1:5432/d',
   ];
   for (const url of good) t.equal(readConfig({ DATABASE_URL: url }).databaseUrl, url);

@@ -84,11 +84,15 @@ t.test('watching is bounded in time and number', async (t) => {
   watchers.settle(1, 'stored');
   const first = watchers.watch(1, 50_000, IN_TIME_MS);
   t.equal(await watchers.watch(50_001, 1, IN_TIME_MS), null, 'too many at once');
-  watchers.close();
-  t.equal(await first, null);
+  for (let sequence = 1; sequence <= 50_000; sequence++) watchers.settle(sequence, 'stored');
+  t.equal((await first)?.length, 50_000);
   const again = watchers.watch(7, 1, IN_TIME_MS);
   watchers.settle(7, 'duplicate');
   t.strictSame(await again, ['duplicate'], 'room again');
+  const last = watchers.watch(8, 1, IN_TIME_MS);
+  watchers.close();
+  t.equal(await last, null, 'nobody is left waiting');
+  t.equal(await watchers.watch(9, 1, IN_TIME_MS), null, 'nor begins to');
 });
 
 t.test('stopping finishes what the database has in hand and leaves the rest on the spool', async (t) => {
