@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { ConfigReader } from './reader.js';
 import { parseKeys, type Scope, scopes, type SenderKey } from './keys.js';
 
-export const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 
 export interface Config {
   readonly host: string;

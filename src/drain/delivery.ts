@@ -29,7 +29,7 @@ import { toBatch } from './carriage.js';
  */
 
 /** Failures of its own statements that a batch may have before its contents are suspected. */
-export const SUSPECT_AFTER_FAILURES = 10;
+const SUSPECT_AFTER_FAILURES = 10;
 
 export interface DeliveryContext {
   readonly pool: pg.Pool;

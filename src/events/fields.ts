@@ -10,9 +10,9 @@ import { ID_PATTERN, ID_RULE } from './identity.js';
 import type { EventType } from './identity.js';
 
 /** Unicode characters (code points) in the longest text of a top-level field. */
-export const MAX_TEXT_CHARACTERS = 256;
+const MAX_TEXT_CHARACTERS = 256;
 /** The largest absolute value of a top-level number. */
-export const MAX_NUMBER = 1e9;
+const MAX_NUMBER = 1e9;
 /** Distinct users in `notified_user_ids`. */
 export const MAX_NOTIFIED_USERS = 5_000;
 /** Bytes (UTF-8, without white space) and levels of nesting (`raw` itself is the first) of `raw`. */

@@ -13,7 +13,7 @@ export interface EventIdentity {
 }
 
 /** Unicode characters (code points) in the longest id. */
-export const MAX_ID_CHARACTERS = 128;
+const MAX_ID_CHARACTERS = 128;
 
 /**
  * The alphabet of ids as a regular expression with the `u` flag: printable characters without `/ ? # % \`.

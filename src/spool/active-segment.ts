@@ -9,7 +9,7 @@ import type { Segments } from './segments.js';
 import type { OnFault } from './types.js';
 
 /** A failure after which the file, or the directory, cannot be trusted any more. */
-export class UntrustworthyError extends Error {}
+class UntrustworthyError extends Error {}
 
 /** The segment that is being written, with its open file. Its methods are never called at the same time. */
 export class ActiveSegment {

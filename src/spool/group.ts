@@ -2,9 +2,9 @@ import { setImmediate } from 'node:timers/promises';
 import { encodeRecord, MAX_RECORD_BYTES, recordSpace } from './record.js';
 import type { AppendReceipt } from './types.js';
 
-export const MAX_APPEND_RECORDS = 10_000;
+const MAX_APPEND_RECORDS = 10_000;
 /** Room for a 16 MiB batch of 10,000 events, each with what its record adds. */
-export const MAX_APPEND_BYTES = 32 * 1024 * 1024;
+const MAX_APPEND_BYTES = 32 * 1024 * 1024;
 const ENCODE_AT_ONCE_BYTES = 1024 * 1024;
 
 /** One append that waits for the disk. */

@@ -12,7 +12,7 @@ import type { TailCache } from './tail-cache.js';
 import type { OnFault, SpoolReader, SpoolRecord } from './types.js';
 
 /** At most so much of damaged bytes is handed out. */
-export const MAX_DAMAGE_BYTES = 1024 * 1024;
+const MAX_DAMAGE_BYTES = 1024 * 1024;
 const EMPTY = Buffer.alloc(0);
 
 /** What all readers of a spool look at. */

@@ -65,7 +65,7 @@ export function judgeBatch(reply: Reply, sent: number): Attempt<BatchAnswer> {
 }
 
 /** Whether the same request may get another answer later. */
-export function isTemporary(status: number): boolean {
+function isTemporary(status: number): boolean {
   return status === 408 || status === 429 || status >= 500;
 }
 

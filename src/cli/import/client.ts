@@ -17,7 +17,7 @@ export interface ClientOptions {
 }
 
 /** Nothing got through for the time that was allowed. */
-export class GaveUpError extends Error {
+class GaveUpError extends Error {
   override readonly name = 'GaveUpError';
 }
 

@@ -1,7 +1,7 @@
 import { type TSchema, Type } from 'typebox';
 import { problemType } from '../errors.js';
 
-export const MistakeSchema = Type.Object(
+const MistakeSchema = Type.Object(
   {
     pointer: Type.String({
       description:
@@ -14,7 +14,7 @@ export const MistakeSchema = Type.Object(
   { $id: 'Mistake', description: 'One mistake, and where it is.' },
 );
 
-export const ProblemSchema = Type.Object(
+const ProblemSchema = Type.Object(
   {
     type: Type.String({
       description: 'Names the kind of problem.',

@@ -40,7 +40,7 @@ export async function findInstallation(): Promise<Installation> {
   return installationIn(directory);
 }
 
-export function installationIn(directory: string): Installation {
+function installationIn(directory: string): Installation {
   return {
     directory,
     postgres: path.join(directory, 'bin', 'postgres'),

@@ -3,7 +3,7 @@ import type pg from 'pg';
 
 /** The role and the database of the service have the same name. */
 export const serviceName = 'call_logger';
-export const analystName = 'analyst';
+const analystName = 'analyst';
 
 /**
  * The service owns its database and may create others (to prove backups by restoring them), and nothing more.
