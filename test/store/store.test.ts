@@ -217,7 +217,9 @@ t.test(
     await set('synchronous_commit = off');
     await set(`datestyle = 'SQL, DMY'`);
     await set(`timezone = 'Asia/Kolkata'`);
-    const sessions = drainPool(t, `${fresh.url}&options=-c%20statement_timeout%3D1h`, 1, 1234);
+    const url = new URL(fresh.url);
+    url.searchParams.set('options', '-c statement_timeout=1h');
+    const sessions = drainPool(t, url.href, 1, 1234);
     const { rows } = await sessions.query(
       `select current_setting('synchronous_commit') as commit, current_setting('datestyle') as dates,
        current_setting('timezone') as zone, current_setting('statement_timeout') as timeout`,
