@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { access, constants, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
+import { messageOf } from './lib/errors.js';
 import { buildApp } from './app.js';
 import type { Config } from './config/config.js';
 import { Drain } from './drain/drain.js';
@@ -13,6 +14,7 @@ import { openSpool } from './spool/spool.js';
 import type { Spool } from './spool/types.js';
 import { createCluster } from './store/cluster/cluster.js';
 import type { ConnectionTarget } from './store/database.js';
+import { inWords } from './store/errors.js';
 import { Store } from './store/store.js';
 
 export interface Service {
@@ -93,7 +95,7 @@ async function makeDataDirectory(directory: string): Promise<void> {
     await mkdir(directory, { recursive: true, mode: 0o711 });
     await access(directory, constants.W_OK);
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     throw new Error(`DATA_DIR=${directory} cannot be used: ${reason}`, { cause: error });
   }
 }
@@ -152,8 +154,7 @@ function statusOf(config: Config, spool: Spool, drain: Drain, store: Store): Sta
         },
         drain: {
           state: drain.state,
-          last_error:
-            lastFailure === null ? null : `${lastFailure.code ?? lastFailure.label}: ${lastFailure.message}`,
+          last_error: lastFailure === null ? null : inWords(lastFailure),
           last_error_at: lastFailure === null ? null : new Date(lastFailure.at).toISOString(),
         },
         counts: {

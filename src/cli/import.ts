@@ -1,4 +1,5 @@
 import { performance } from 'node:perf_hooks';
+import { messageOf, toError } from '../lib/errors.js';
 import { ConfigError } from '../config/config.js';
 import { readClientKey } from '../config/client.js';
 import { cutBatches } from './import/batches.js';
@@ -53,7 +54,7 @@ async function importFile(options: ImportOptions): Promise<number> {
       },
     });
   } catch (error) {
-    failure = error instanceof Error ? error : new Error(String(error));
+    failure = toError(error);
     stop.abort();
   }
 
@@ -88,7 +89,7 @@ async function main(): Promise<number> {
     process.stdout.write(HELP);
     return ACCEPTED;
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
+    const message = messageOf(error);
     const hint = error instanceof UsageError || error instanceof ConfigError ? '\n--help tells more.' : '';
     process.stderr.write(`import: ${message}${hint}\n`);
     return UNFINISHED;

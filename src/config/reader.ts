@@ -1,3 +1,4 @@
+import { errorCode } from '../lib/errors.js';
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Reads typed values out of an environment and collects every problem instead of stopping at the first. */
@@ -57,7 +58,7 @@ export class ConfigReader {
     try {
       return readFile(path);
     } catch (error) {
-      const code = error instanceof Error && 'code' in error ? String(error.code) : 'unreadable';
+      const code = errorCode(error) ?? 'unreadable';
       this.problem(`${name}_FILE=${shorten(path)} cannot be read (${code})`);
       return undefined;
     }

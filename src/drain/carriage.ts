@@ -1,4 +1,5 @@
 import { crc32 } from 'node:zlib';
+import { messageOf } from '../lib/errors.js';
 import { type DecodedRecord, decodeRecord } from '../events/record.js';
 import type { SpoolRecord } from '../spool/types.js';
 import type { Batch, BatchRecord } from '../store/write/batch.js';
@@ -44,6 +45,6 @@ function decode(bytes: Buffer): DecodedRecord | Verdict {
   try {
     return decodeRecord(bytes);
   } catch (error) {
-    return { reason: 'corrupt', detail: error instanceof Error ? error.message : String(error) };
+    return { reason: 'corrupt', detail: messageOf(error) };
   }
 }

@@ -1,6 +1,6 @@
 import { Backoff, type BackoffOptions } from '../lib/backoff.js';
 import type { SpoolRecord } from '../spool/types.js';
-import { classify, type ClassifiedError } from '../store/errors.js';
+import { classify, type ClassifiedError, inWords } from '../store/errors.js';
 import { type Batch, writeBatch, WriteError } from '../store/write/batch.js';
 import type { DeadLetterReason, Outcome } from '../store/write/outcome.js';
 import { committedOutcomes, FencedError } from '../store/write/progress.js';
@@ -128,7 +128,7 @@ async function attempt(
 
 /** A dead letter holds nothing the database could refuse for its contents, so it is only ever retried. */
 function condemn(batch: Batch, { reason, error }: Refusal): Batch {
-  const detail = `${error.code ?? error.label}: ${error.message}`;
+  const detail = inWords(error);
   return { ...batch, records: batch.records.map((record) => ({ ...record, condemned: { reason, detail } })) };
 }
 

@@ -1,6 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import PQueue from 'p-queue';
 import type pg from 'pg';
+import { toError } from '../lib/errors.js';
 import type { BackoffOptions } from '../lib/backoff.js';
 import type { Spool, SpoolRecord } from '../spool/types.js';
 import { foldBatches } from '../store/write/spools.js';
@@ -89,7 +90,7 @@ export class Session {
         this.#queue
           .add(() => this.#deliver(records))
           .catch((error: unknown) => {
-            this.#failure ??= error instanceof Error ? error : new Error(String(error));
+            this.#failure ??= toError(error);
             this.end();
           });
         // One batch is cut ahead of those in the database's hands, no more: the spool is where events wait.

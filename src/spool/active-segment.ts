@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto';
-import { errorCode, isOutOfHandles, isOutOfRoom, messageOf } from './errors.js';
+import { errorCode, messageOf } from '../lib/errors.js';
+import { isOutOfHandles, isOutOfRoom } from './errors.js';
 import { writeAll } from './files.js';
 import type { SpoolFile, SpoolFiles } from './files.js';
 import { encodeHeader, encodeSeal, HEADER_BYTES, SEAL_BYTES } from './header.js';

@@ -1,3 +1,4 @@
+import { errorCode } from '../lib/errors.js';
 /** No room at the moment: nothing of this append was kept. Worth trying again after `retryAfterS` seconds. */
 export class SpoolFullError extends Error {
   override readonly name = 'SpoolFullError';
@@ -28,12 +29,6 @@ export class SpoolFormatError extends Error {
   override readonly name = 'SpoolFormatError';
 }
 
-/** The `code` of a system error ('ENOSPC'), or undefined. */
-export function errorCode(error: unknown): string | undefined {
-  if (!(error instanceof Error) || !('code' in error)) return undefined;
-  return typeof error.code === 'string' ? error.code : undefined;
-}
-
 /** Too many open files: nothing was done, and it passes. */
 export function isOutOfHandles(error: unknown): boolean {
   const code = errorCode(error);
@@ -44,8 +39,4 @@ export function isOutOfHandles(error: unknown): boolean {
 export function isOutOfRoom(error: unknown): boolean {
   const code = errorCode(error);
   return code === 'ENOSPC' || code === 'EDQUOT' || isOutOfHandles(error);
-}
-
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
-import { errorCode, SpoolFormatError } from './errors.js';
+import { errorCode } from '../lib/errors.js';
+import { SpoolFormatError } from './errors.js';
 import { readUpTo, writeAll } from './files.js';
 import type { SpoolFiles } from './files.js';
 import { FORMAT } from './header.js';

@@ -1,4 +1,4 @@
-import { errorCode, messageOf } from './errors.js';
+import { errorCode, messageOf } from '../lib/errors.js';
 import type { SpoolFiles } from './files.js';
 import type { Segments } from './segments.js';
 import type { OnFault } from './types.js';

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
+import { errorCode, messageOf } from '../lib/errors.js';
 import type { Ages } from './ages.js';
-import { errorCode, isOutOfRoom, messageOf } from './errors.js';
+import { isOutOfRoom } from './errors.js';
 import { readUpTo, writeAll } from './files.js';
 import type { SpoolFile, SpoolFiles } from './files.js';
 import { decodeHeader, decodeSeal, encodeSeal, HEADER_BYTES, SEAL_BYTES } from './header.js';

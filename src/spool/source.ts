@@ -1,4 +1,4 @@
-import { errorCode } from './errors.js';
+import { errorCode } from '../lib/errors.js';
 import { readUpTo } from './files.js';
 import type { SpoolFiles } from './files.js';
 import type { ByteSource } from './scanner.js';

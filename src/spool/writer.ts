@@ -1,7 +1,8 @@
 import { setImmediate } from 'node:timers/promises';
+import { messageOf } from '../lib/errors.js';
 import { ActiveSegment } from './active-segment.js';
 import type { Ages } from './ages.js';
-import { isOutOfRoom, messageOf, SpoolClosedError, SpoolFailedError, SpoolFullError } from './errors.js';
+import { isOutOfRoom, SpoolClosedError, SpoolFailedError, SpoolFullError } from './errors.js';
 import type { SpoolFiles } from './files.js';
 import { encodeGroup, spaceOf } from './group.js';
 import type { PendingAppend } from './group.js';

@@ -1,3 +1,4 @@
+import { errorCode, messageOf } from '../lib/errors.js';
 /**
  * What an error of PostgreSQL, or of the way to it, means for a batch.
  *
@@ -47,8 +48,8 @@ const transientClasses: ReadonlySet<string> = new Set(['08', '25', '28', '40', '
 
 export function classify(error: unknown): ClassifiedError {
   const cause = rootCause(error);
-  const code = codeOf(cause);
-  const message = cause instanceof Error ? cause.message : String(cause);
+  const code = errorCode(cause);
+  const message = messageOf(cause);
   // Every SQLSTATE has a digit; EPIPE, of the same length, has none.
   const isState = code !== undefined && /^(?=.*\d)[0-9A-Z]{5}$/.test(code);
   const group = isState ? code.slice(0, 2) : (code ?? '');
@@ -69,6 +70,15 @@ function labelOfMessage(message: string): string {
   return /^Connection terminated|is not queryable$/.test(message) ? 'connection' : 'unknown';
 }
 
+/** For an operator, in one line. */
+export function inWords({
+  code,
+  label,
+  message,
+}: Pick<ClassifiedError, 'code' | 'label' | 'message'>): string {
+  return `${code ?? label}: ${message}`;
+}
+
 /**
  * Whether PostgreSQL itself said, over a connection that goes on, that the statement failed. A FATAL error or a lost
  * connection says nothing about a COMMIT that was under way.
@@ -84,9 +94,4 @@ function rootCause(error: unknown): unknown {
   for (let depth = 0; depth < 5 && cause instanceof Error && cause.cause !== undefined; depth++)
     cause = cause.cause;
   return cause;
-}
-
-function codeOf(error: unknown): string | undefined {
-  if (!(error instanceof Error) || !('code' in error)) return undefined;
-  return typeof error.code === 'string' ? error.code : undefined;
 }

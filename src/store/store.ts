@@ -3,7 +3,7 @@ import { Backoff, sleep } from '../lib/backoff.js';
 import { settlesWithin } from '../lib/deadline.js';
 import type { Logger } from '../observe/logger.js';
 import { type ConnectionTarget, createPool } from './database.js';
-import { classify } from './errors.js';
+import { classify, inWords } from './errors.js';
 import { migrate } from './migrate.js';
 import { type CallWithHistory, readCall } from './read/call.js';
 
@@ -83,10 +83,10 @@ export class Store {
     try {
       return await readCall(this.#readPool, callId);
     } catch (error) {
-      const { label, code, message } = classify(error);
+      const classified = classify(error);
       // Without what drizzle adds, SQL and parameters, which must not reach a log.
-      const reason = new Error(`${code ?? label}: ${message}`);
-      if (unavailable.has(label)) throw new StoreUnavailableError(reason);
+      const reason = new Error(inWords(classified));
+      if (unavailable.has(classified.label)) throw new StoreUnavailableError(reason);
       throw reason;
     }
   }
@@ -165,7 +165,7 @@ export class Store {
   #failed(thrown: unknown, message: string): void {
     if (this.#stopping.signal.aborted) return;
     const error = classify(thrown);
-    const text = `${error.code ?? error.label}: ${error.message}`;
+    const text = inWords(error);
     if (text !== this.#lastError) this.options.log.warn({ code: error.code, reason: error.message }, message);
     this.#lastError = text;
   }

@@ -1,6 +1,7 @@
 /** The command line of the import: what may be said, and what it means. */
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { messageOf } from '../../lib/errors.js';
 import { MAX_EVENTS_PER_REQUEST } from '../../http/limits.js';
 
 export interface ImportOptions {
@@ -102,7 +103,7 @@ function parse(args: readonly string[]) {
       },
     });
   } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error));
+    throw new UsageError(messageOf(error));
   }
 }
 
@@ -141,6 +142,6 @@ function readKeyFile(path: string): string {
   try {
     return readFileSync(path, 'utf8').trim();
   } catch (error) {
-    throw new UsageError(`--key-file: ${error instanceof Error ? error.message : String(error)}`);
+    throw new UsageError(`--key-file: ${messageOf(error)}`);
   }
 }

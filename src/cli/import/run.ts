@@ -1,3 +1,4 @@
+import { toError } from '../../lib/errors.js';
 import type { BatchAnswer } from './answer.js';
 import type { Batch } from './batches.js';
 import type { Tally } from './tally.js';
@@ -49,7 +50,7 @@ export async function run({
     try {
       await carry();
     } catch (error) {
-      failures.push(error instanceof Error ? error : new Error(String(error)));
+      failures.push(toError(error));
       stop.abort();
     }
   };

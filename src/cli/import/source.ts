@@ -2,6 +2,7 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { Readable, addAbortSignal, pipeline } from 'node:stream';
 import { createGunzip } from 'node:zlib';
+import { messageOf } from '../../lib/errors.js';
 
 /** A file of events as a stream of plain bytes, inflated when it is gzip. */
 export class Source {
@@ -92,6 +93,6 @@ function inflated(chunks: AsyncIterable<Buffer>): AsyncIterable<Buffer> {
 }
 
 function unreadable(name: string, error: unknown): Error {
-  const reason = error instanceof Error ? error.message : String(error);
+  const reason = messageOf(error);
   return new Error(`${name} cannot be read: ${reason}`, { cause: error });
 }

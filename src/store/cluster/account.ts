@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import fs from 'node:fs/promises';
 import { promisify } from 'node:util';
+import { messageOf } from '../../lib/errors.js';
 import { ClusterError } from './errors.js';
 import { programEnvironment } from './environment.js';
 
@@ -60,7 +61,7 @@ export async function tryAs(account: Account, file: string, args: string[]): Pro
     });
     return undefined;
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    return messageOf(error);
   }
 }
 

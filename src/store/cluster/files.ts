@@ -1,11 +1,12 @@
 import fs from 'node:fs/promises';
+import { errorCode } from '../../lib/errors.js';
 
 export function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
+  return errorCode(error) === 'ENOENT';
 }
 
 export function isForbidden(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'EACCES';
+  return errorCode(error) === 'EACCES';
 }
 
 /** The text of a file, or undefined when there is no such file. */

@@ -1,5 +1,6 @@
 import fs from 'node:fs/promises';
 import path from 'node:path';
+import { errorCode } from '../../lib/errors.js';
 import { ClusterError } from './errors.js';
 import { isMissing } from './files.js';
 
@@ -75,7 +76,7 @@ export async function copyInstallation(from: Installation, target: string): Prom
     await fs.rename(draft, target);
   } catch (error) {
     await fs.rm(draft, { recursive: true, force: true });
-    if (!(error instanceof Error && 'code' in error && error.code === 'ENOTEMPTY')) throw error;
+    if (errorCode(error) !== 'ENOTEMPTY') throw error;
   }
   return copy;
 }
@@ -108,7 +109,7 @@ async function makeLink(source: string, target: string, name: string): Promise<v
     await fs.symlink(source, target);
   } catch (cause) {
     // Another process may have been faster.
-    if (cause instanceof Error && 'code' in cause && cause.code === 'EEXIST') return;
+    if (errorCode(cause) === 'EEXIST') return;
     const what = `${name} was installed without its scripts, and its link ${target} cannot be made.`;
     throw new ClusterError(`${what} Run \`npm rebuild ${name}\`. ${alternative}`, { cause });
   }

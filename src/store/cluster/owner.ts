@@ -5,6 +5,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import fs from 'node:fs/promises';
+import { errorCode } from '../../lib/errors.js';
 import { ClusterInUseError } from './errors.js';
 import { isMissing, readIfThere } from './files.js';
 import { identityOf } from './process-table.js';
@@ -70,7 +71,7 @@ async function link(source: string, file: string): Promise<boolean> {
     await fs.link(source, file);
     return true;
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
+    if (errorCode(error) === 'EEXIST') return false;
     throw error;
   }
 }

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
+import { toError } from '../../lib/errors.js';
 import { ClusterError, ClusterStoppedError } from './errors.js';
 import type { Postmaster } from './postmaster.js';
 
@@ -64,6 +65,6 @@ async function probe(address: Address): Promise<(Error & { code?: unknown }) | u
     await withClient(address, (client) => client.query('SELECT 1'));
     return undefined;
   } catch (error) {
-    return error instanceof Error ? error : new Error(String(error));
+    return toError(error);
   }
 }

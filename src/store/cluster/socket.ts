@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import fs from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
+import { errorCode } from '../../lib/errors.js';
 import { whyUnreachable } from './account.js';
 import { ClusterError } from './errors.js';
 import { isMissing } from './files.js';
@@ -44,7 +45,7 @@ async function makePrivate(directory: string, place: Place): Promise<string | un
     if (account.foreign) await fs.chown(directory, account.uid, account.gid);
   } catch (error) {
     if (isMissing(error)) return 'its parent does not exist';
-    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+    if (errorCode(error) !== 'EEXIST') throw error;
   }
   const stat = await fs.lstat(directory);
   if (!stat.isDirectory() || stat.uid !== account.uid) return 'it belongs to somebody else';
