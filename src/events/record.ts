@@ -5,9 +5,9 @@
  *     byte 1        type: 1 call, 2 click, 3 result
  *     bytes 2–33    fingerprint
  *     bytes 34–37   length of the meta, unsigned, big endian
- *     then          meta: JSON { call_id, event_id, received_at, source }, where the ids are those of body, path,
- *                   header or our own making. A reader leaves members that it does not know alone, so later versions
- *                   may add some (where a replayed event comes from, for example) without a new version byte.
+ *     then          meta: JSON { call_id, event_id, received_at, source, replays }, where the ids are those of body,
+ *                   path, header or our own making; `replays` is absent when it is 0. A reader leaves members that it
+ *                   does not know alone, so later versions may add some without a new version byte.
  *     then          the payload, exactly as received: a JSON object, or nothing
  *
  * Defaults are applied when the record is read, so the payload stays the only copy of what was sent.
@@ -35,6 +35,8 @@ export interface RecordContent extends EventIdentity {
   /** Name of the sender's key; null without keys. */
   readonly source: string | null;
   readonly payload: Uint8Array;
+  /** How often the event was replayed as a dead letter; 0 when absent. */
+  readonly replays?: number;
 }
 
 export interface DecodedRecord {
@@ -46,14 +48,20 @@ export interface DecodedRecord {
   readonly receivedAt: UtcTime;
   /** Name of the sender's key; null without keys. */
   readonly source: string | null;
+  /** How often the event was replayed as a dead letter. */
+  readonly replays: number;
 }
 
+/** What a column of PostgreSQL's type integer holds. */
+const MAX_REPLAYS = 2 ** 31 - 1;
+
 export function encodeRecord(content: RecordContent): Buffer {
-  const { callId, eventId, receivedAt, source } = content;
+  const { callId, eventId, receivedAt, source, replays = 0 } = content;
   // By hand, in a third of the time that JSON.stringify takes for the object.
   const meta =
     `{"call_id":${quoteJson(callId)},"event_id":${quoteJson(eventId)}` +
-    `,"received_at":"${receivedAt}","source":${source === null ? 'null' : quoteJson(source)}}`;
+    `,"received_at":"${receivedAt}","source":${source === null ? 'null' : quoteJson(source)}` +
+    (replays === 0 ? '}' : `,"replays":${replays}}`);
   const metaBytes = Buffer.byteLength(meta);
   const record = Buffer.allocUnsafe(META_AT + metaBytes + content.payload.length);
   record[0] = VERSION;
@@ -82,6 +90,9 @@ export function decodeRecord(bytes: Buffer): DecodedRecord {
   const meta = RowSource.parse('meta', bytes.toString('utf8', META_AT, payloadAt));
   const receivedAt = meta.required('received_at', meta.time('received_at'));
   const source = meta.text('source');
+  const replays = meta.number('replays') ?? 0;
+  if (!Number.isInteger(replays) || replays < 0 || replays > MAX_REPLAYS)
+    throw new CorruptRecordError(`${replays} is no number of replays`);
   const event = storedEvent(
     payload.length === 0 ? new RowSource(type, {}) : RowSource.parse(type, payload.toString()),
     {
@@ -92,5 +103,6 @@ export function decodeRecord(bytes: Buffer): DecodedRecord {
       receivedAt,
     },
   );
-  return { event, fingerprint: bytes.subarray(FINGERPRINT_AT, META_LENGTH_AT), payload, receivedAt, source };
+  const fingerprint = bytes.subarray(FINGERPRINT_AT, META_LENGTH_AT);
+  return { event, fingerprint, payload, receivedAt, source, replays };
 }

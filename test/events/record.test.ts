@@ -155,6 +155,23 @@ t.test('a record whose meta says more than this version knows is read', async (t
   t.same(decodeRecord(record), decodeRecord(verdict.record));
 });
 
+t.test('a record tells how often its event was replayed; one that says nothing, never', async (t) => {
+  const verdict = send(CALL);
+  t.ok(verdict.ok);
+  if (!verdict.ok) return;
+  const original = decodeRecord(verdict.record);
+  t.equal(original.replays, 0);
+  const content = {
+    ...{ type: verdict.type, callId: verdict.callId, eventId: verdict.eventId, source: original.source },
+    ...{ receivedAt: NOW, payload: original.payload, fingerprint: original.fingerprint.toString('hex') },
+  };
+  t.same(encodeRecord({ ...content, replays: 0 }), verdict.record, 'written only when it says something');
+  for (const replays of [1, 2 ** 31 - 1])
+    t.same(decodeRecord(encodeRecord({ ...content, replays })), { ...original, replays });
+  for (const replays of [-1, 0.5, 2 ** 31, NaN])
+    t.notOk(decodes(encodeRecord({ ...content, replays })), `${replays}`);
+});
+
 t.test('a payload with a byte order mark is read', async (t) => {
   const payload = Buffer.from(`\ufeff${JSON.stringify(CALL)}`);
   const verdict = send(CALL, { payload });

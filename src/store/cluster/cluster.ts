@@ -14,6 +14,7 @@ import { analystPassword, analystPasswordFile } from './analyst-password.js';
 import { endProcesses } from './endings.js';
 import { ClusterError, ClusterInUseError, ClusterStoppedError } from './errors.js';
 import { evict } from './eviction.js';
+import { defaultFallback } from './fallback.js';
 import { initialise, superuser, writeAuthentication } from './initialise.js';
 import type { Log } from './log.js';
 import { claimCluster, ownsCluster, releaseCluster } from './owner.js';
@@ -77,7 +78,6 @@ export function createCluster(options: ClusterOptions): Cluster {
   return new EmbeddedCluster(options);
 }
 
-const defaultFallback = '/var/lib/call-logger';
 const defaultStopDeadlineMs = 10_000;
 /** Names the socket file when there is no TCP port. */
 const socketPort = 5432;

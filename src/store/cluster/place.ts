@@ -27,12 +27,10 @@ export interface Place {
  */
 export async function choosePlace(dataDir: string, fallback: string): Promise<Place> {
   await fs.mkdir(path.dirname(path.resolve(dataDir)), { recursive: true });
-  const wanted = await realPath(dataDir);
-  const moved = path.join(fallback, createHash('sha256').update(wanted).digest('hex').slice(0, 12));
+  const { wanted, moved, elsewhere } = await possiblePlaces(dataDir, fallback);
   const notes: string[] = [];
 
   const owner = await ownerOf(wanted);
-  const elsewhere = path.join(moved, 'postgres');
   const hasMoved = (await ownerOf(elsewhere)) !== undefined;
   const account = await chooseAccount(wanted, owner ?? (await ownerOf(elsewhere)));
   const obstacle = await whyUnreachable(account, owner ? wanted : path.dirname(wanted));
@@ -66,6 +64,16 @@ export async function choosePlace(dataDir: string, fallback: string): Promise<Pl
     if (again !== undefined) throw notRunnable(installation, again);
   }
   return { directory, installation, account, notes };
+}
+
+/** Where the cluster of `dataDir` may lie: there, or below `fallback`. The directory above `dataDir` has to exist. */
+export async function possiblePlaces(
+  dataDir: string,
+  fallback: string,
+): Promise<{ wanted: string; moved: string; elsewhere: string }> {
+  const wanted = await realPath(dataDir);
+  const moved = path.join(fallback, createHash('sha256').update(wanted).digest('hex').slice(0, 12));
+  return { wanted, moved, elsewhere: path.join(moved, 'postgres') };
 }
 
 /** The owner of the cluster in a directory; undefined when there is no cluster. */

@@ -61,6 +61,8 @@ export const deadLetters = pgTable(
       .notNull()
       .default(sql`now()`),
     payload: bytea('payload').notNull(),
+    /** How often this event was replayed before it came here; a replay of all leaves replayed ones alone. */
+    replays: integer('replays').notNull().default(0),
   },
   (t) => [
     primaryKey({ name: 'dead_letters_pkey', columns: [t.spool_id, t.sequence] }),

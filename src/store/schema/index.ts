@@ -4,3 +4,4 @@ export { results } from './results.js';
 export { callStates } from './call-states.js';
 export { deadLetters, drainBatches, spools } from './drain.js';
 export { arbitrageCalls } from './arbitrage-calls.js';
+export { upkeepRuns } from './upkeep-runs.js';

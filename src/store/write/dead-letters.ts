@@ -16,11 +16,11 @@ const INSERT = {
   name: 'insert_dead_letters',
   text: `
     insert into dead_letters (
-      spool_id, sequence, reason, detail, event_type, call_id, event_id, source, received_at, payload)
+      spool_id, sequence, reason, detail, event_type, call_id, event_id, source, received_at, payload, replays)
     select $1, input.*
     from unnest(
       $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::timestamptz[],
-      $10::bytea[]) as input
+      $10::bytea[], $11::integer[]) as input
     order by 2`,
 };
 
@@ -43,6 +43,7 @@ export async function insertDeadLetters(
       letters.map((letter) => letter.record?.source ?? null),
       letters.map((letter) => letter.record?.receivedAt ?? null),
       letters.map((letter) => letter.payload),
+      letters.map((letter) => letter.record?.replays ?? 0),
     ],
   });
 }

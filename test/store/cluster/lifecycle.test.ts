@@ -10,6 +10,7 @@ import type { Restart } from '../../../src/store/cluster/cluster.js';
 import { ClusterInUseError, ClusterStoppedError } from '../../../src/store/cluster/errors.js';
 import { choosePlace, type Place } from '../../../src/store/cluster/place.js';
 import { isAlive, postgresProcessesIn } from '../../../src/store/cluster/process-table.js';
+import { findRunningCluster } from '../../../src/store/cluster/running.js';
 import { ServerLog } from '../../../src/store/cluster/server-log.js';
 import {
   announcement,
@@ -50,6 +51,20 @@ await t.test(
     t.strictSame(errors, [], 'all of which is quite normal');
   },
 );
+
+await t.test('commands beside a running service find its cluster, and none when none runs', async (t) => {
+  const own = path.join(await temporaryDirectory(t), 'data');
+  t.equal(await findRunningCluster(path.join(own, 'postgres')), undefined, 'without any directory');
+  const cluster = testCluster(t, { dataDir: path.join(own, 'postgres') });
+  await fs.mkdir(own);
+  await fs.chmod(own, 0o755);
+  const { connection } = await cluster.start();
+  const found = await findRunningCluster(path.join(own, 'postgres'));
+  t.strictSame(found, connection);
+  t.strictSame(await query(connection, 'SELECT 1'), [1]);
+  await cluster.stop();
+  t.equal(await findRunningCluster(path.join(own, 'postgres')), undefined, 'after it has stopped');
+});
 
 await t.test('the service owns its database, may create others, and is no superuser', async (t) => {
   const { connection } = await testCluster(t, { dataDir }).start();
