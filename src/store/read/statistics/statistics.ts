@@ -1,0 +1,96 @@
+import { type SQL, sql } from 'drizzle-orm';
+import type pg from 'pg';
+import { quoted } from '../../../events/describe.js';
+import { inTransaction, orm } from '../../database.js';
+import { classify } from '../../errors.js';
+import { UnknownTimeZoneError } from '../errors.js';
+import type { CallFilters } from '../filters.js';
+import type { Dimension } from './dimensions.js';
+import type { Measure } from './measures.js';
+import { type AnswerRow, statisticsStatement } from './statement.js';
+
+export interface StatisticsQuestion {
+  /** One to three, all different. */
+  readonly groupBy: readonly Dimension[];
+  readonly measures: readonly Measure[];
+  readonly filters: CallFilters;
+  /** IANA name; hours, weekdays, days and months are told in it. */
+  readonly timeZone: string;
+  /** Groups of fewer calls are left out. */
+  readonly minCalls: number;
+  readonly sort: { readonly by: Dimension | Measure; readonly descending: boolean };
+  readonly limit: number;
+}
+
+export type Values<Name extends string> = Readonly<Partial<Record<Name, string | number | null>>>;
+
+export interface Statistics {
+  readonly groups: readonly Values<Dimension | Measure>[];
+  /** How many groups there are, those beyond the limit included. */
+  readonly groupsFound: number;
+  /** Over all calls of the filters, each once, whatever the groups. */
+  readonly total: Values<Measure>;
+}
+
+/** @throws UnknownTimeZoneError */
+export async function readStatistics(pool: pg.Pool, question: StatisticsQuestion): Promise<Statistics> {
+  const { groupBy, measures, timeZone } = question;
+  if (!isZoneName(timeZone)) throw unknownZone(timeZone);
+  const [total, ...groups] = await inTransaction(pool, async (client) => {
+    const db = orm(client);
+    await db.execute(settings(timeZone)).catch((error: unknown) => {
+      throw classify(error).code === INVALID_PARAMETER_VALUE ? unknownZone(timeZone) : error;
+    });
+    const { rows } = await db.execute<AnswerRow>(statisticsStatement(question));
+    return rows;
+  });
+  if (total === undefined) throw new Error('the statistics came without their total');
+  return {
+    groups: groups.map((row) => picked(row, [...groupBy, ...measures])),
+    groupsFound: total.groups_found,
+    total: picked(total, measures),
+  };
+}
+
+/** SQLSTATE; of the values below only the time zone can be a wrong one. */
+const INVALID_PARAMETER_VALUE = '22023';
+
+/**
+ * For the transaction. Compiling a statement takes longer than most statements, and the state of a million calls does
+ * not fit into PostgreSQL's own 4 MB; an operator's larger memory stays.
+ */
+function settings(timeZone: string): SQL {
+  return sql`
+    select
+      set_config('transaction_read_only', 'on', true),
+      set_config('jit', 'off', true),
+      case when pg_size_bytes(current_setting('work_mem')) < pg_size_bytes('64MB')
+        then set_config('work_mem', '64MB', true)
+      end,
+      now() at time zone ${timeZone}::text`;
+}
+
+/**
+ * PostgreSQL takes more than names, and what it makes of the rest would surprise: `+05:30` as POSIX has it, west of
+ * Greenwich, and abbreviations such as `CET` or `IST`, which know no summer or mean another place.
+ */
+function isZoneName(text: string): boolean {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: text });
+    return /^(UTC|GMT|[A-Za-z]+\/.+)$/i.test(text);
+  } catch {
+    return false;
+  }
+}
+
+function unknownZone(timeZone: string): UnknownTimeZoneError {
+  return new UnknownTimeZoneError(
+    `${quoted(timeZone)} is not a time zone: it has to be a name such as Europe/Paris, or UTC`,
+  );
+}
+
+function picked<Name extends Dimension | Measure>(row: AnswerRow, names: readonly Name[]): Values<Name> {
+  const values: Partial<Record<Name, string | number | null>> = {};
+  for (const name of names) values[name] = row[name] ?? null;
+  return values;
+}
