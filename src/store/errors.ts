@@ -79,6 +79,20 @@ export function inWords({
   return `${code ?? label}: ${message}`;
 }
 
+/** Whether the error speaks of the way to PostgreSQL or of its state, and not of what was asked of it. */
+export function isUnavailable({ label }: Pick<ClassifiedError, 'label'>): boolean {
+  return unavailable.has(label);
+}
+
+const unavailable: ReadonlySet<string> = new Set([
+  'connection',
+  'authentication',
+  'resources',
+  'shutdown',
+  'system',
+  'timeout',
+]);
+
 /**
  * Whether PostgreSQL itself said, over a connection that goes on, that the statement failed. A FATAL error or a lost
  * connection says nothing about a COMMIT that was under way.

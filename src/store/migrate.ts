@@ -4,10 +4,10 @@ import type pg from 'pg';
 import { orm } from './database.js';
 
 /** `drizzle/migrations` of the package: two levels up from here, in src/ as in dist/. */
-const migrationsFolder = fileURLToPath(new URL('../../drizzle/migrations', import.meta.url));
+export const migrationsFolder = fileURLToPath(new URL('../../drizzle/migrations', import.meta.url));
 
 /** Any number, but the same in every version: "call-logger migrations" in the key space of advisory locks. */
-const LOCK_KEY = 6_033_186_417;
+export const LOCK_KEY = 6_033_186_417;
 
 /**
  * Brings the schema up to date. Several processes may call it at once: an advisory lock lets one work and the others

@@ -3,9 +3,13 @@ import { Backoff, sleep } from '../lib/backoff.js';
 import { settlesWithin } from '../lib/deadline.js';
 import type { Logger } from '../observe/logger.js';
 import { type ConnectionTarget, createPool } from './database.js';
-import { classify, inWords } from './errors.js';
+import { classify, inWords, isUnavailable } from './errors.js';
 import { migrate } from './migrate.js';
+import { ReadError } from './read/errors.js';
 import { type CallWithHistory, readCall } from './read/call.js';
+import { type CallsQuestion, readCalls, type ViewRow } from './read/calls.js';
+import { type ExportQuestion, Exports, type OpenExport } from './read/export/export.js';
+import { readStatistics, type Statistics, type StatisticsQuestion } from './read/statistics/statistics.js';
 
 export interface StoreOptions {
   /** Where PostgreSQL is, once it can be told; asked again when it rejects. */
@@ -33,7 +37,22 @@ export class StoreUnavailableError extends Error {
   }
 }
 
+/** The question took longer than a question may; a narrower one may be answered. */
+export class QuestionTooSlowError extends Error {
+  override readonly name = 'QuestionTooSlowError';
+  readonly code = 'QUESTION_TOO_SLOW';
+  readonly retryAfterS = 30;
+  constructor(override readonly cause?: unknown) {
+    super('the database did not answer in time', { cause });
+  }
+}
+
+/** Each kind of reader has connections of its own, so that slow statistics or exports never hold up a look at a call. */
 const READ_CONNECTIONS = 4;
+const STATISTICS_CONNECTIONS = 2;
+const EXPORT_CONNECTIONS = 2;
+/** A run of upkeep takes two, and cleanup, backup and verification may run at once. */
+const UPKEEP_CONNECTIONS = 8;
 const READ_TIMEOUT_MS = 30_000;
 /** A batch takes milliseconds; a connection that hangs without an answer is noticed after this. */
 const DRAIN_TIMEOUT_MS = 30_000;
@@ -43,7 +62,7 @@ const PROBE_EVERY_MS = 5_000;
 export class Store {
   readonly #stopping = new AbortController();
   readonly #pools: pg.Pool[] = [];
-  #readPool: pg.Pool | undefined;
+  #readers: Readers | undefined;
   #running: Promise<void> | undefined;
   #state: StoreState = 'starting';
   #serverVersion: string | null = null;
@@ -65,8 +84,8 @@ export class Store {
     return this.#lastError;
   }
 
-  /** Begins to look for PostgreSQL. `onReady` gets the pool for batches, once, when the schema is up to date. */
-  start(onReady: (drainPool: pg.Pool) => void): void {
+  /** Begins to look for PostgreSQL. `onReady` is called once, when the schema is up to date. */
+  start(onReady: (ready: ReadyStore) => void): void {
     this.#running ??= this.#run(onReady);
   }
 
@@ -74,24 +93,47 @@ export class Store {
   async stop(deadlineMs: number): Promise<void> {
     this.#stopping.abort();
     this.#state = 'stopped';
+    // An export takes as long as its reader, for whom nothing waits here.
+    this.#readers?.exports.close();
     await settlesWithin(Promise.all([this.#running, ...this.#pools.map((pool) => pool.end())]), deadlineMs);
   }
 
   /** @throws StoreUnavailableError */
-  async call(callId: string): Promise<CallWithHistory | null> {
-    if (this.#readPool === undefined) throw new StoreUnavailableError();
+  call(callId: string): Promise<CallWithHistory | null> {
+    return this.#read(({ calls }) => readCall(calls, callId));
+  }
+
+  /** @throws StoreUnavailableError, QuestionTooSlowError */
+  calls(question: CallsQuestion): Promise<ViewRow[]> {
+    return this.#read(({ calls }) => readCalls(calls, question));
+  }
+
+  /** @throws StoreUnavailableError, QuestionTooSlowError, UnknownTimeZoneError */
+  statistics(question: StatisticsQuestion): Promise<Statistics> {
+    return this.#read(({ statistics }) => readStatistics(statistics, question));
+  }
+
+  /** @throws StoreUnavailableError, QuestionTooSlowError, ExportsBusyError */
+  openExport(question: ExportQuestion): Promise<OpenExport> {
+    return this.#read(({ exports }) => exports.open(question));
+  }
+
+  async #read<T>(work: (readers: Readers) => Promise<T>): Promise<T> {
+    if (this.#readers === undefined) throw new StoreUnavailableError();
     try {
-      return await readCall(this.#readPool, callId);
+      return await work(this.#readers);
     } catch (error) {
+      if (error instanceof ReadError) throw error;
       const classified = classify(error);
       // Without what drizzle adds, SQL and parameters, which must not reach a log.
       const reason = new Error(inWords(classified));
-      if (unavailable.has(classified.label)) throw new StoreUnavailableError(reason);
+      if (classified.code === QUERY_CANCELED) throw new QuestionTooSlowError(reason);
+      if (isUnavailable(classified)) throw new StoreUnavailableError(reason);
       throw reason;
     }
   }
 
-  async #run(onReady: (drainPool: pg.Pool) => void): Promise<void> {
+  async #run(onReady: (ready: ReadyStore) => void): Promise<void> {
     const backoff = new Backoff({ firstMs: 100, maxMs: 2_000 });
     const { signal } = this.#stopping;
     while (!signal.aborted) {
@@ -105,14 +147,32 @@ export class Store {
           max: drainConnections,
           statementTimeoutMs: DRAIN_TIMEOUT_MS,
         });
-        this.#readPool = this.#pool(target, {
+        const calls = this.#pool(target, {
           name: 'read',
           max: READ_CONNECTIONS,
           statementTimeoutMs: READ_TIMEOUT_MS,
         });
+        const statistics = this.#pool(target, {
+          name: 'statistics',
+          max: STATISTICS_CONNECTIONS,
+          statementTimeoutMs: READ_TIMEOUT_MS,
+        });
+        // Without a time limit: an export takes as long as its reader takes.
+        const exports = this.#pool(target, {
+          name: 'export',
+          max: EXPORT_CONNECTIONS,
+          statementTimeoutMs: 0,
+        });
+        // Without a time limit: a table is copied into a backup for as long as it takes.
+        const upkeepPool = this.#pool(target, {
+          name: 'upkeep',
+          max: UPKEEP_CONNECTIONS,
+          statementTimeoutMs: 0,
+        });
+        this.#readers = { calls, statistics, exports: new Exports(exports) };
         this.#state = 'up';
-        onReady(drainPool);
-        await this.#watch(this.#readPool, signal);
+        onReady({ drainPool, upkeepPool, target });
+        await this.#watch(calls, signal);
         return;
       } catch (error) {
         this.#failed(error, 'PostgreSQL is not ready yet; events wait on the spool');
@@ -171,12 +231,18 @@ export class Store {
   }
 }
 
-/** Labels of `classify` that speak of the way to PostgreSQL or of its state, not of the question. */
-const unavailable: ReadonlySet<string> = new Set([
-  'connection',
-  'authentication',
-  'resources',
-  'shutdown',
-  'system',
-  'timeout',
-]);
+export interface ReadyStore {
+  /** For batches. */
+  readonly drainPool: pg.Pool;
+  readonly upkeepPool: pg.Pool;
+  readonly target: ConnectionTarget;
+}
+
+interface Readers {
+  readonly calls: pg.Pool;
+  readonly statistics: pg.Pool;
+  readonly exports: Exports;
+}
+
+/** SQLSTATE of a statement that ran into its time limit. */
+const QUERY_CANCELED = '57014';

@@ -351,7 +351,7 @@ t.test(
     t.teardown(() => store.stop(5_000));
     await t.rejects(store.call('any'), StoreUnavailableError);
     const drainPools: pg.Pool[] = [];
-    store.start((drain) => drainPools.push(drain));
+    store.start(({ drainPool }) => drainPools.push(drainPool));
     t.equal(store.state, 'starting');
     await until(() => store.state === 'up' && store.serverVersion !== null);
     t.equal(drainPools.length, 1);

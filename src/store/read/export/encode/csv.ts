@@ -1,0 +1,51 @@
+import type { ExportColumn } from '../columns.js';
+import { boolean, date, integer, number, type Spelling, timestamp } from './fields.js';
+import type { Output } from './output.js';
+import { linesOf, type RowWriter, writeText } from './lines.js';
+
+const QUOTE = 0x22;
+const COMMA = 0x2c;
+const CARRIAGE_RETURN = 0x0d;
+const LINE_FEED = 0x0a;
+
+/** RFC 4180. Quoted where it has to be, and where it is empty: nothing at all is null. */
+const text: Spelling = {
+  room: (_source, start, end) => 2 * (end - start) + 2,
+  write: (source, start, end, target, begin) => {
+    let at = begin;
+    let isPlain = end > start;
+    for (let place = start; place < end; place++) {
+      const byte = source[place] ?? 0;
+      if (byte === COMMA || byte === QUOTE || byte === LINE_FEED || byte === CARRIAGE_RETURN) {
+        isPlain = false;
+        break;
+      }
+      target[at++] = byte;
+    }
+    return isPlain ? at : writeQuoted(source, start, end, target, begin);
+  },
+};
+
+function writeQuoted(source: Buffer, start: number, end: number, target: Uint8Array, begin: number): number {
+  let at = begin;
+  target[at++] = QUOTE;
+  for (let place = start; place < end; place++) {
+    const byte = source[place] ?? 0;
+    if (byte === QUOTE) target[at++] = QUOTE;
+    target[at++] = byte;
+  }
+  target[at++] = QUOTE;
+  return at;
+}
+
+/** With a first line of names. */
+export function csvWriter(columns: readonly ExportColumn[], output: Output): RowWriter {
+  writeText(output, `${columns.map(({ name }) => name).join(',')}\n`);
+  const format = {
+    spellings: { text, integer, number, boolean, timestamp, date, json: text },
+    null: '',
+    before: (_column: ExportColumn, isFirst: boolean) => (isFirst ? '' : ','),
+    lineEnd: '\n',
+  };
+  return linesOf(columns, format, output);
+}

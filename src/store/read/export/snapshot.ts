@@ -1,0 +1,103 @@
+import { once } from 'node:events';
+import type { Readable } from 'node:stream';
+import type pg from 'pg';
+import { to as copyTo } from 'pg-copy-streams';
+import type { UtcTime } from '../../../lib/time.js';
+import type { ExportStatements } from './statement.js';
+
+export interface Summary {
+  readonly rows: number;
+  readonly firstSentAt: UtcTime | null;
+  readonly lastSentAt: UtcTime | null;
+}
+
+/** One moment of the database, of which all that an export tells is true. */
+export interface Snapshot {
+  readonly summary: Summary;
+  /** In PostgreSQL's binary COPY format; as long as nobody reads, PostgreSQL waits. */
+  readonly rows: Readable;
+  /** When all rows are read: gives the connection back. */
+  finish(): Promise<void>;
+  /** Ends the query and the connection, unless they have finished. */
+  discard(): void;
+}
+
+/** Resolves when the first row is there to be read, so that a query which fails at once is no broken body. */
+export async function openSnapshot(pool: pg.Pool, statements: ExportStatements): Promise<Snapshot> {
+  const client = await pool.connect();
+  let isHeld = true;
+  const release = (broken: boolean): void => {
+    if (isHeld) client.release(broken);
+    isHeld = false;
+  };
+  try {
+    await noticeLeaving(client);
+    await client.query('begin isolation level repeatable read, read only');
+    await set(client, statements.settings);
+    await set(client, PLANNING);
+    const summary = await summarise(client, statements.summary);
+    if (summary.rows > FEW_ROWS) await set(client, PLANNING_IN_ORDER);
+    const rows: Readable = client.query(copyTo(`copy (${statements.rows}) to stdout (format binary)`));
+    // An error reaches whoever reads; one that comes when nobody does any more must not end the process.
+    rows.on('error', () => undefined);
+    await once(rows, 'readable');
+    return {
+      summary,
+      rows,
+      finish: async () => {
+        await client.query('commit');
+        release(false);
+      },
+      discard: () => {
+        rows.destroy();
+        release(true);
+      },
+    };
+  } catch (error) {
+    release(true);
+    throw error;
+  }
+}
+
+async function summarise(client: pg.ClientBase, statement: string): Promise<Summary> {
+  const {
+    rows: [summary],
+  } = await client.query<Summary>(statement);
+  if (summary === undefined) throw new Error('a count gave no row');
+  return summary;
+}
+
+type Settings = ReadonlyMap<string, string>;
+
+/** For the transaction. */
+async function set(client: pg.ClientBase, settings: Settings): Promise<void> {
+  await client.query(
+    'select set_config(name, value, true) from unnest($1::text[], $2::text[]) as setting (name, value)',
+    [[...settings.keys()], [...settings.values()]],
+  );
+}
+
+/** What is compiled before the first row comes pays only in statements that are no export. */
+const PLANNING: Settings = new Map([['jit', 'off']]);
+
+/** So many rows are sorted in no time. */
+const FEW_ROWS = 20_000;
+
+/**
+ * For more, rows are to come in the order of an index, each looking up what belongs to it, from the first one on: left
+ * to itself the planner reads the tables in any order, writes all rows to disk to sort them, and only then begins.
+ */
+const PLANNING_IN_ORDER: Settings = new Map(
+  ['enable_sort', 'enable_hashjoin', 'enable_mergejoin', 'enable_seqscan'].map((name) => [name, 'off']),
+);
+
+/** How often PostgreSQL looks whether the client is still there while a query runs that has nothing to tell yet. */
+const LOOK_EVERY_MS = '1000';
+
+async function noticeLeaving(client: pg.ClientBase): Promise<void> {
+  try {
+    await client.query(`select set_config('client_connection_check_interval', $1, false)`, [LOOK_EVERY_MS]);
+  } catch {
+    // Some systems cannot look; there a query ends at its next row.
+  }
+}
