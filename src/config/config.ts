@@ -9,7 +9,7 @@ export interface Config {
   readonly host: string;
   readonly port: number;
   readonly logLevel: (typeof logLevels)[number];
-  /** Absolute path; `postgres/` and `spool/` live inside. */
+  /** Absolute path; `postgres/`, `spool/` and `backups/` live inside. */
   readonly dataDir: string;
   /** Undefined: embedded PostgreSQL under `dataDir`. */
   readonly databaseUrl: string | undefined;
@@ -22,6 +22,16 @@ export interface Config {
   readonly drainConcurrency: number;
   /** 0: calls are kept for ever. */
   readonly retentionDays: number;
+  /** When the daily cleanup runs: five fields, UTC. */
+  readonly cleanupCron: string;
+  /** 0: dead letters are kept for ever. */
+  readonly deadLetterRetentionDays: number;
+  /** From one good backup to the next; 0: none are made by themselves. */
+  readonly backupIntervalDays: number;
+  /** So many of the newest complete backups are kept. */
+  readonly backupKeep: number;
+  /** An empty database in which backups are restored on trial, where the role may not create databases. */
+  readonly verifyDatabaseUrl: string | undefined;
   readonly keys: readonly SenderKey[];
   readonly shutdownGraceMs: number;
 }
@@ -58,6 +68,11 @@ export function readConfig(env: Readonly<Record<string, string | undefined>> = p
     batchMaxWaitMs: read.integer('BATCH_MAX_WAIT_MS', 20, 0, 60_000),
     drainConcurrency: read.integer('DRAIN_CONCURRENCY', 2, 0, 32),
     retentionDays: read.integer('RETENTION_DAYS', 365, 0, 36_500),
+    cleanupCron: read.cron('CLEANUP_CRON', '0 4 * * *'),
+    deadLetterRetentionDays: read.integer('DEAD_LETTER_RETENTION_DAYS', 90, 0, 36_500),
+    backupIntervalDays: read.integer('BACKUP_INTERVAL_DAYS', 14, 0, 36_500),
+    backupKeep: read.integer('BACKUP_KEEP', 6, 1, 10_000),
+    verifyDatabaseUrl: read.postgresUrl('VERIFY_DATABASE_URL'),
     keys: readKeys(read),
     shutdownGraceMs: read.integer('SHUTDOWN_GRACE_MS', 10_000, 0, 600_000),
   };
@@ -66,6 +81,9 @@ export function readConfig(env: Readonly<Record<string, string | undefined>> = p
       `HOST=${host} is open to other machines, but no keys are set: set INGEST_KEYS, READ_KEYS and ADMIN_KEYS ` +
         '(name:secret, secrets of 16 characters and more), or keep HOST on loopback (127.0.0.1, ::1, localhost)',
     );
+  }
+  if (config.verifyDatabaseUrl !== undefined && config.verifyDatabaseUrl === config.databaseUrl) {
+    read.problem('VERIFY_DATABASE_URL is DATABASE_URL: verification needs an empty database of its own');
   }
   if (read.problems.length > 0) throw new ConfigError(read.problems);
   return config;

@@ -1,4 +1,6 @@
-import { errorCode } from '../lib/errors.js';
+import { Cron } from 'croner';
+import { errorCode, messageOf } from '../lib/errors.js';
+
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Reads typed values out of an environment and collects every problem instead of stopping at the first. */
@@ -30,6 +32,18 @@ export class ConfigReader {
     const found = allowed.find((value) => value === text);
     if (found === undefined) this.problem(`${name}=${shorten(text)} is not one of ${allowed.join(', ')}`);
     return found ?? fallback;
+  }
+
+  /** A cron expression of five fields that comes round in UTC. */
+  cron(name: string, fallback: string): string {
+    const text = this.#get(name);
+    if (text === undefined) return fallback;
+    const why = whyNoCron(text);
+    if (why === undefined) return text;
+    this.problem(
+      `${name}=${shorten(text)} is not a cron expression (minute hour day month weekday, in UTC): ${why}`,
+    );
+    return fallback;
   }
 
   /** A PostgreSQL URL. It may hold a password, so a problem never repeats it. */
@@ -72,4 +86,13 @@ export class ConfigReader {
 
 function shorten(text: string): string {
   return text.length > 80 ? `${text.slice(0, 77)}…` : text;
+}
+
+function whyNoCron(text: string): string | undefined {
+  try {
+    const next = new Cron(text, { paused: true, timezone: 'UTC', mode: '5-part' }).nextRun();
+    return next === null ? 'it never comes' : undefined;
+  } catch (error) {
+    return messageOf(error);
+  }
 }

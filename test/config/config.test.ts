@@ -27,6 +27,11 @@ t.test('without any variable the documented defaults hold, and an empty one coun
     batchMaxWaitMs: 20,
     drainConcurrency: 2,
     retentionDays: 365,
+    cleanupCron: '0 4 * * *',
+    deadLetterRetentionDays: 90,
+    backupIntervalDays: 14,
+    backupKeep: 6,
+    verifyDatabaseUrl: undefined,
     keys: [],
     shutdownGraceMs: 10_000,
   };
@@ -44,6 +49,11 @@ t.test('every bad variable is named in one error', async (t) => {
     BATCH_MAX_WAIT_MS: '1.5',
     DRAIN_CONCURRENCY: '1e1',
     RETENTION_DAYS: 'x',
+    CLEANUP_CRON: '0 4 * *',
+    DEAD_LETTER_RETENTION_DAYS: '-1',
+    BACKUP_INTERVAL_DAYS: '0.5',
+    BACKUP_KEEP: '0',
+    VERIFY_DATABASE_URL: 'h/d',
     SHUTDOWN_GRACE_MS: '0x10',
     DATABASE_URL: 'mysql://h/d',
   };
@@ -54,6 +64,24 @@ t.test('every bad variable is named in one error', async (t) => {
       problems.some((problem) => problem.startsWith(name)),
       name,
     );
+});
+
+t.test('the time of the cleanup is a cron expression of five fields that comes round', async (t) => {
+  for (const good of ['0 4 * * *', '*/15 3-5 * * MON-FRI', '30 2 L * *', '@daily'])
+    t.equal(readConfig({ CLEANUP_CRON: good }).cleanupCron, good);
+  for (const bad of ['daily', '61 4 * * *', '0 0 4 * * *', '0 0 30 2 *', '2026-01-01T00:00:00Z']) {
+    const problems = problemsOf({ CLEANUP_CRON: bad });
+    t.equal(problems.length, 1, bad);
+    t.match(problems[0], /^CLEANUP_CRON=.*minute hour day month weekday, in UTC/);
+  }
+});
+
+t.test('backups are never restored on trial in the database of the service', async (t) => {
+  const url = 'postgres://u:s3cret@h/d';
+  const problems = problemsOf({ DATABASE_URL: url, VERIFY_DATABASE_URL: url });
+  t.match(problems, [/^VERIFY_DATABASE_URL is DATABASE_URL/]);
+  t.notMatch(problems[0], 's3cret');
+  t.equal(readConfig({ VERIFY_DATABASE_URL: url }).verifyDatabaseUrl, url);
 });
 
 t.test('a database URL that would be read otherwise than meant is refused without showing it', async (t) => {

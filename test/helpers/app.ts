@@ -1,9 +1,20 @@
 import type { AddressInfo } from 'node:net';
+import { Readable } from 'node:stream';
 import { pino } from 'pino';
 import type { FastifyInstance } from 'fastify';
 import { buildApp } from '../../src/app.js';
 import { BodyBudget } from '../../src/http/body/budget.js';
-import type { AppDeps, Intake, Outcome, StoredCall, WatchedAppend } from '../../src/http/deps.js';
+import type {
+  AppDeps,
+  CallReader,
+  CallRow,
+  ExportSource,
+  Intake,
+  Outcome,
+  StoredCall,
+  WatchedAppend,
+} from '../../src/http/deps.js';
+import { idleUpkeep } from './upkeep.js';
 
 /** Keeps what it is given, and fails or answers as a test wants it to. */
 export class RecordingIntake implements Intake {
@@ -45,7 +56,33 @@ export interface TestApp {
   readonly logged: Record<string, unknown>[];
 }
 
-export function testApp(overrides: Partial<AppDeps> = {}, budget = new BodyBudget()): TestApp {
+/** A store that holds nothing. */
+export const noCalls: CallReader = { call: async () => null, calls: async () => [] };
+
+type OpenExport = Awaited<ReturnType<ExportSource['openExport']>>;
+
+/** An export of two rows, or what a test wants it to be. */
+export function someExport(changes: Partial<OpenExport> = {}): OpenExport {
+  return {
+    columns: [
+      { name: 'call_id', type: 'text', role: 'id', meaning: 'Id of the call.' },
+      { name: 'label_clicks', type: 'integer', role: 'label', meaning: 'All clicks.' },
+    ],
+    rows: 2,
+    firstSentAt: '2025-08-17T10:00:00.123456Z',
+    lastSentAt: '2025-08-18T10:00:00.000000Z',
+    body: Readable.from([Buffer.from('call_id,label_clicks\n'), Buffer.from('a,1\nb,2\n')], {
+      objectMode: false,
+    }),
+    ...changes,
+  };
+}
+
+export function testApp(
+  overrides: Partial<AppDeps> = {},
+  budget = new BodyBudget(),
+  stallMs = 60_000,
+): TestApp {
   const intake = new RecordingIntake();
   const logged: Record<string, unknown>[] = [];
   const logger = pino(
@@ -62,7 +99,9 @@ export function testApp(overrides: Partial<AppDeps> = {}, budget = new BodyBudge
     version: '1.2.3',
     keys: [],
     intake,
-    calls: { call: async () => null },
+    calls: noCalls,
+    statistics: { statistics: async () => ({ groups: [], groupsFound: 0, total: {} }) },
+    exports: { openExport: async () => someExport() },
     status: {
       status: () => ({
         spool: { id: 'b6d2', events: 1, bytes: 2, oldest_age_s: 0.25, limit_bytes: 3 },
@@ -73,9 +112,10 @@ export function testApp(overrides: Partial<AppDeps> = {}, budget = new BodyBudge
       }),
       readiness: () => ({ ready: true, checks: { spool: 'open', store: 'down', drain: 'retrying' } }),
     },
+    upkeep: idleUpkeep(),
     ...overrides,
   };
-  return { app: buildApp(deps, budget), intake, budget, logged };
+  return { app: buildApp(deps, budget, stallMs), intake, budget, logged };
 }
 
 /** Listens on a free port of loopback. */
@@ -99,7 +139,7 @@ export function someCall(changes: Record<string, unknown> = {}): Record<string, 
   };
 }
 
-export const someStoredCall: StoredCall = {
+export const someRow: CallRow = {
   call_id: 'call-1',
   call_type: 'arbitrage',
   sport: 'tennis',
@@ -149,6 +189,10 @@ export const someStoredCall: StoredCall = {
     ключ: 0.1,
   },
   received_at: '2025-08-17T10:00:00.223456Z',
+};
+
+export const someStoredCall: StoredCall = {
+  ...someRow,
   results: [
     {
       event_id: 'r1',

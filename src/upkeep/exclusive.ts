@@ -1,0 +1,182 @@
+import type pg from 'pg';
+import { Backoff } from '../lib/backoff.js';
+import { type UtcTime, utcTimeFromMs } from '../lib/time.js';
+import type { Logger } from '../observe/logger.js';
+import { LockLostError, NotDueError, reasonOf, TaskBusyError } from './errors.js';
+import {
+  beginRun,
+  type Detail,
+  endRun,
+  INTERRUPTED,
+  markInterrupted,
+  type Run,
+  type Task,
+  type Trigger,
+} from './runs.js';
+
+export interface Runner {
+  /** Of the database that all replicas share; without a statement timeout. */
+  readonly pool: pg.Pool;
+  readonly log: Logger;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  /** Aborted when the process wants to end. */
+  readonly signal: AbortSignal;
+}
+
+export interface Assignment {
+  readonly task: Task;
+  readonly trigger: Trigger;
+  /** What the run is about. */
+  readonly detail: Detail;
+  /** Asked once other runs are kept out: one that has just ended may have done it all. */
+  readonly isDue?: (() => Promise<boolean>) | undefined;
+}
+
+/** What a run hands back. */
+export interface Done<T> {
+  readonly result: T;
+  /** What it did; joins the detail of the assignment in the audit. */
+  readonly detail: Detail;
+  /** It ended early, at a safe point, because its signal was aborted. */
+  readonly stopped?: boolean;
+}
+
+/** Advisory locks with two keys live apart from those with one, such as that of the migrations. */
+const LOCK_CLASS = 603_318_642;
+const LOCKS: Readonly<Record<Task, number>> = { cleanup: 1, backup: 2, verify: 3, restore: 4 };
+
+const AUDIT_WITHIN_MS = 10_000;
+
+/**
+ * Runs a task of which there may be one at a time on a database, in whatever process, and keeps the audit of it.
+ *
+ * An advisory lock is held by a session of PostgreSQL, so it is free again as soon as the process is dead, and it is
+ * lost with the connection: then the signal of the work is aborted.
+ * @throws TaskBusyError when one is running, NotDueError, LockLostError, and what the work throws
+ */
+export async function runExclusively<T>(
+  runner: Runner,
+  assignment: Assignment,
+  work: (signal: AbortSignal) => Promise<Done<T>>,
+): Promise<T> {
+  const { task } = assignment;
+  const client = await runner.pool.connect();
+  const lost = new AbortController();
+  const onLost = (error?: Error): void => {
+    lost.abort(new LockLostError(task, error));
+  };
+  client.once('error', onLost);
+  client.once('end', onLost);
+  let isClean = false;
+  try {
+    if (!(await lock(client, task))) {
+      isClean = true;
+      throw new TaskBusyError(task);
+    }
+    await markInterrupted(client, task);
+    if ((await assignment.isDue?.()) === false) {
+      isClean = await unlock(client, task);
+      throw new NotDueError(task);
+    }
+    const result = await audited(runner, assignment, client, lost.signal, work);
+    isClean = await unlock(client, task);
+    return result;
+  } finally {
+    client.off('error', onLost);
+    client.off('end', onLost);
+    // Closing the connection gives the lock back too.
+    client.release(!isClean);
+  }
+}
+
+/** Says of runs whose process died that they were interrupted, rather than leaving it to the next run of their task. */
+export async function markAbandoned({ pool }: Pick<Runner, 'pool'>): Promise<void> {
+  // Who holds the lock of its task is alive: the lock is taken before the row is there, and given back after its end.
+  await pool.query(
+    `update upkeep_runs set state = 'interrupted', error = $4
+     where state = 'running' and not exists (
+       select from unnest($2::text[], $3::int[]) as locks (task, key)
+       join pg_locks on locktype = 'advisory' and objsubid = 2 and classid = $1::int::oid and objid = key::oid
+       where locks.task = upkeep_runs.task
+         and database = (select oid from pg_database where datname = current_database()))`,
+    [LOCK_CLASS, Object.keys(LOCKS), Object.values(LOCKS), INTERRUPTED],
+  );
+}
+
+async function audited<T>(
+  runner: Runner,
+  assignment: Assignment,
+  client: pg.PoolClient,
+  lost: AbortSignal,
+  work: (signal: AbortSignal) => Promise<Done<T>>,
+): Promise<T> {
+  const { task, trigger, detail } = assignment;
+  const startedMs = runner.now();
+  const runId = await beginRun(client, { task, trigger, detail, started_at: utcTimeFromMs(startedMs) });
+  const log = (end: End): void => {
+    const level = end.state === 'failed' ? 'error' : 'info';
+    const duration_ms = Math.round(runner.now() - startedMs);
+    runner.log[level]({ task, trigger, run_id: runId, duration_ms, ...end }, `${task}: ${end.state}`);
+  };
+  const settle = async (end: End): Promise<void> => {
+    log(end);
+    await endRunInTime(runner, runId, { ...end, finished_at: utcTimeFromMs(runner.now()) });
+  };
+  try {
+    const done = await work(AbortSignal.any([runner.signal, lost]));
+    if (done.stopped === true) lost.throwIfAborted();
+    const state = done.stopped === true ? 'stopped' : 'complete';
+    await settle({ state, detail: { ...detail, ...done.detail }, error: null });
+    return done.result;
+  } catch (thrown) {
+    // Whatever the work made of it: without its lock, that is the reason.
+    const error: unknown = lost.aborted ? lost.reason : thrown;
+    const state = runner.signal.aborted && !lost.aborted ? 'stopped' : 'failed';
+    await settle({ state, detail, error: reasonOf(error) });
+    throw error;
+  }
+}
+
+type End = Pick<Run, 'state' | 'detail' | 'error'>;
+
+/** The work is done, whatever becomes of its audit: a row that cannot be written is found `interrupted` later. */
+async function endRunInTime(
+  { pool, log }: Runner,
+  runId: string,
+  end: End & { readonly finished_at: UtcTime },
+): Promise<void> {
+  const giveUp = AbortSignal.timeout(AUDIT_WITHIN_MS);
+  const backoff = new Backoff({ firstMs: 50, maxMs: 1_000 });
+  for (;;) {
+    try {
+      await endRun(pool, runId, end);
+      return;
+    } catch (error) {
+      if (giveUp.aborted || pool.ending) {
+        log.error({ run_id: runId, reason: reasonOf(error) }, 'the end of a run could not be written down');
+        return;
+      }
+      await backoff.wait(giveUp);
+    }
+  }
+}
+
+async function lock(client: pg.PoolClient, task: Task): Promise<boolean> {
+  // The session idles for as long as the work takes.
+  const { rows } = await client.query<{ taken: boolean }>(
+    `select set_config('idle_session_timeout', '0', false), pg_try_advisory_lock($1, $2) as taken`,
+    [LOCK_CLASS, LOCKS[task]],
+  );
+  return rows[0]?.taken === true;
+}
+
+/** False when the connection does not answer any more: it is to be closed. */
+async function unlock(client: pg.PoolClient, task: Task): Promise<boolean> {
+  try {
+    await client.query('select pg_advisory_unlock($1, $2)', [LOCK_CLASS, LOCKS[task]]);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,108 @@
+/** What upkeep did and will do, for the status. */
+import { statfs } from 'node:fs/promises';
+import type pg from 'pg';
+import type { UtcTime } from '../lib/time.js';
+import { utcTimeFromMs } from '../lib/time.js';
+import type { Jobs, Plan } from './jobs.js';
+import { backupPast } from './past.js';
+import { listRuns, type Run } from './runs.js';
+import type { Keeping } from './tasks.js';
+
+/** Read at one moment; ages are for whoever tells it later. */
+export interface Overview {
+  readonly cleanup: { readonly nextMs: number | null; readonly last: Run | null };
+  readonly backup: {
+    readonly nextMs: number | null;
+    readonly lastGoodMs: number | null;
+    readonly lastVerifiedMs: number | null;
+    /** Why the last backup, or else the last verification, came to nothing; null when all is well. */
+    readonly lastError: string | null;
+  };
+  readonly diskFreeBytes: number | null;
+}
+
+export const NOTHING_KNOWN: Overview = {
+  cleanup: { nextMs: null, last: null },
+  backup: { nextMs: null, lastGoodMs: null, lastVerifiedMs: null, lastError: null },
+  diskFreeBytes: null,
+};
+
+/** @param dataDir on the disk whose free space counts */
+export async function readOverview(keeping: Keeping, jobs: Jobs, dataDir: string): Promise<Overview> {
+  const { pool, now } = keeping;
+  const [lastCleanup] = await listRuns(pool, { task: 'cleanup', limit: 1 });
+  const { lastGoodMs } = await backupPast(pool, now());
+  return {
+    cleanup: { nextMs: await jobs.cleanup.dueAt(), last: lastCleanup ?? null },
+    backup: {
+      nextMs: await jobs.backup.dueAt(),
+      lastGoodMs,
+      lastVerifiedMs: await lastVerified(pool),
+      lastError: await lastError(pool),
+    },
+    diskFreeBytes: await diskFree(dataDir),
+  };
+}
+
+async function lastVerified(pool: pg.Pool): Promise<number | null> {
+  const { rows } = await pool.query<{ at: UtcTime | null }>(
+    `select max(finished_at) as at from upkeep_runs
+     where task = 'verify' and state = 'complete' and detail->>'ok' = 'true'`,
+  );
+  const at = rows[0]?.at ?? null;
+  return at === null ? null : Date.parse(at);
+}
+
+async function lastError(pool: pg.Pool): Promise<string | null> {
+  const { rows } = await pool.query<{ error: string | null }>(
+    `select coalesce(error, case when detail->>'ok' = 'false' then 'the backup ' || (detail->>'backup_id') ||
+              ' was refuted: ' || coalesce(detail->'problems'->>0, '') end) as error
+     from (
+       select distinct on (task) * from upkeep_runs
+       where task in ('backup', 'verify') and state in ('complete', 'failed', 'interrupted')
+       order by task, started_at desc
+     ) as last
+     order by task`,
+  );
+  return rows.find(({ error }) => error !== null)?.error ?? null;
+}
+
+async function diskFree(directory: string): Promise<number> {
+  const { bavail, bsize } = await statfs(directory);
+  return bavail * bsize;
+}
+
+/** Named as in answers; a type, so that it is known to be a plain record. */
+export type ScheduleStatus = Readonly<Record<string, unknown>>;
+
+export function scheduleStatus(
+  { cleanup, backup, diskFreeBytes }: Overview,
+  plan: Plan & { readonly backupKeep: number },
+  nowMs: number,
+): ScheduleStatus {
+  const { nextMs, lastGoodMs, lastVerifiedMs, lastError } = backup;
+  return {
+    cleanup: { cron: plan.cleanupCron, next_at: timeOf(cleanup.nextMs), last: cleanup.last },
+    backup: {
+      interval_days: plan.backupIntervalDays,
+      keep: plan.backupKeep,
+      next_at: timeOf(nextMs),
+      last_good_at: timeOf(lastGoodMs),
+      last_good_age_s: ageOf(lastGoodMs, nowMs),
+      last_verified_at: timeOf(lastVerifiedMs),
+      last_verified_age_s: ageOf(lastVerifiedMs, nowMs),
+      last_error: lastError,
+    },
+    disk_free_bytes: diskFreeBytes,
+    retention_days: plan.retentionDays,
+    dead_letter_retention_days: plan.deadLetterRetentionDays,
+  };
+}
+
+function timeOf(ms: number | null): UtcTime | null {
+  return ms === null ? null : utcTimeFromMs(ms);
+}
+
+function ageOf(ms: number | null, nowMs: number): number | null {
+  return ms === null ? null : Math.max(Math.round((nowMs - ms) / 1000), 0);
+}

@@ -1,0 +1,52 @@
+/** Upkeep over a database, put together as the service does it. */
+import { join } from 'node:path';
+import { Upkeep, type UpkeepOptions } from '../../src/upkeep/upkeep.js';
+import { drainPool, silent } from './drain.js';
+import type { Teardown } from './postgres.js';
+import { temporaryDirectory } from './service.js';
+
+export interface UpkeepHouse {
+  readonly upkeep: Upkeep;
+  /** Of backups. */
+  readonly directory: string;
+  readonly begin: () => void;
+  /** Stops it, then closes its pool. Can be called again. */
+  readonly close: () => Promise<void>;
+}
+
+const STOP_WITHIN_MS = 20_000;
+
+export async function openUpkeep(
+  t: Teardown,
+  url: string,
+  options: Partial<UpkeepOptions> & { readonly started?: boolean } = {},
+): Promise<UpkeepHouse> {
+  const { started = true, ...changes } = options;
+  const dataDir = options.dataDir ?? (await temporaryDirectory(t));
+  const directory = join(dataDir, 'backups');
+  const pool = drainPool(t, url, 8, 0);
+  const upkeep = new Upkeep({
+    cleanupCron: '0 4 * * *',
+    retentionDays: 365,
+    deadLetterRetentionDays: 90,
+    backupIntervalDays: 14,
+    backupKeep: 6,
+    verifyDatabaseUrl: undefined,
+    serviceVersion: '1.2.3',
+    append: async () => undefined,
+    log: silent,
+    ...changes,
+    dataDir,
+    backupDirectory: directory,
+  });
+  const begin = (): void => {
+    upkeep.start(pool, { connectionString: url });
+  };
+  if (started) begin();
+  const close = async (): Promise<void> => {
+    await upkeep.stop(STOP_WITHIN_MS);
+    if (!pool.ending) await pool.end();
+  };
+  t.teardown(close);
+  return { upkeep, directory, begin, close };
+}

@@ -1,0 +1,177 @@
+import { createHash } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import { buffer } from 'node:stream/consumers';
+import t from 'tap';
+import type { Upkeep } from '../../src/upkeep/upkeep.js';
+import { accountOf, drainPool, IN_TIME_MS, openHouse, until } from '../helpers/drain.js';
+import { callOf, clickOf, recordsOf } from '../helpers/events.js';
+import { TestClock } from '../helpers/clock.js';
+import { createGate } from '../helpers/gate.js';
+import { createMigratedDatabase, type TestDatabase } from '../helpers/postgres.js';
+import { openUpkeep } from '../helpers/upkeep-house.js';
+
+t.setTimeout(120_000);
+
+async function ready(upkeep: Upkeep): Promise<Upkeep> {
+  await until(async () => (await upkeep.runs({ limit: 1 })).length >= 0);
+  return upkeep;
+}
+
+/** Keeps every reader of calls waiting until it is called. */
+async function blockCalls(
+  t: { teardown(fn: () => unknown): void },
+  database: TestDatabase,
+): Promise<() => Promise<void>> {
+  const pool = drainPool(t, database.url, 1);
+  const client = await pool.connect();
+  await client.query('begin');
+  await client.query('lock table calls in access exclusive mode');
+  return async () => {
+    await client.query('rollback');
+    client.release();
+  };
+}
+
+t.test('before the store is there only what needs no database is answered', async (t) => {
+  const database = await createMigratedDatabase(t);
+  const { upkeep, begin } = await openUpkeep(t, database.url, { started: false });
+  t.strictSame(await upkeep.backups(), []);
+  t.match(upkeep.schedule(), { backup: { next_at: null }, cleanup: { last: null }, retention_days: 365 });
+  const questions: (() => Promise<unknown>)[] = [
+    () => upkeep.cleanUp({ daysToKeep: 1, dryRun: true }),
+    () => upkeep.startBackup(),
+    () => upkeep.runs({ limit: 1 }),
+    () => upkeep.deadLetters({ limit: 1 }),
+  ];
+  for (const question of questions) await t.rejects(question(), { code: 'STORE_UNAVAILABLE' });
+  begin();
+  begin();
+  t.strictSame(await upkeep.runs({ limit: 1 }), []);
+});
+
+t.test('a backup on request: under way at once, one at a time, complete with its file', async (t) => {
+  const database = await createMigratedDatabase(t);
+  const { upkeep } = await openUpkeep(t, database.url);
+  const release = await blockCalls(t, database);
+  const { id, finished } = await upkeep.startBackup();
+  t.match(await upkeep.backup(id), { id, state: 'running', trigger: 'manual', bytes: null, error: null });
+  t.equal(await upkeep.openBackup(id), null, 'there is nothing to download yet');
+  t.equal(await upkeep.removeBackup(id), false);
+  await t.rejects(upkeep.startBackup(), { code: 'TASK_BUSY' });
+  await release();
+  const made = await finished;
+  t.match(made, { id, state: 'complete', verified_at: null });
+  t.strictSame(
+    (await upkeep.backups()).map((backup) => backup.id),
+    [id],
+  );
+
+  const opened = await upkeep.openBackup(id);
+  if (opened === null) throw new Error('it cannot be opened');
+  const whole = await buffer(await opened.read({ first: 0, last: opened.bytes - 1 }));
+  t.equal(createHash('sha256').update(whole).digest('hex'), made.sha256);
+  t.strictSame(await buffer(await opened.read({ first: 5, last: 9 })), whole.subarray(5, 10));
+  t.match(opened.fileName, /^call-logger-[\w-]+\.sql\.gz$/);
+
+  t.match(await upkeep.verifyBackup(id), { ok: true, problems: [], rows: { calls: 0 } });
+  t.match(await upkeep.backup(id), { verified_at: String });
+  t.equal(await upkeep.removeBackup(id), true);
+  t.equal(await upkeep.removeBackup(id), false);
+  t.strictSame(await upkeep.backups(), []);
+  t.equal(await upkeep.verifyBackup(id), null);
+});
+
+t.test('a backup that fails is listed with its reason and leaves the service unharmed', async (t) => {
+  const database = await createMigratedDatabase(t);
+  const { upkeep, directory } = await openUpkeep(t, database.url);
+  // A file where the directory would be: nothing can be written there.
+  await writeFile(directory, '');
+  const { id, finished } = await upkeep.startBackup();
+  await t.rejects(finished);
+  t.match(await upkeep.runs({ limit: 1 }), [
+    { task: 'backup', state: 'failed', error: String, detail: { backup_id: id } },
+  ]);
+  t.match(await upkeep.cleanUp({ daysToKeep: 1, dryRun: false }), { dry_run: false });
+});
+
+t.test('stopping ends what runs, tells who waits, and leaves nothing half done', async (t) => {
+  const database = await createMigratedDatabase(t);
+  const { upkeep, close } = await openUpkeep(t, database.url);
+  const release = await blockCalls(t, database);
+  const { finished } = await upkeep.startBackup();
+  await Promise.all([
+    t.rejects(finished, { code: 'UPKEEP_STOPPED' }),
+    upkeep.stop(20_000),
+    upkeep.stop(20_000),
+  ]);
+  await t.rejects(upkeep.cleanUp({ daysToKeep: 1, dryRun: false }), { code: 'UPKEEP_STOPPED' });
+  await close();
+  await release();
+  const next = await openUpkeep(t, database.url);
+  t.match(await next.upkeep.runs({ limit: 1 }), [{ task: 'backup', state: 'stopped' }]);
+});
+
+t.test('cleanup goes by RETENTION_DAYS unless told otherwise, and refuses to guess', async (t) => {
+  const database = await createMigratedDatabase(t);
+  const house = await openHouse(t, database.url);
+  const old = callOf('old', { sent_at: '2024-10-21T12:00:00Z' });
+  const recent = callOf('recent', { sent_at: '2025-10-12T12:00:00Z' });
+  await house.spool.append(recordsOf([old, recent, clickOf('old', 'k')]));
+  await house.drain.flush(IN_TIME_MS);
+
+  const clock = new TestClock('2025-10-22T12:00:00Z');
+  const { upkeep } = await openUpkeep(t, database.url, { clock });
+  t.match(await upkeep.cleanUp({ daysToKeep: undefined, dryRun: true }), {
+    dry_run: true,
+    deleted: { calls: 1, clicks: 1, results: 0 },
+  });
+  t.strictSame(await upkeep.runs({ limit: 10 }), [], 'counting leaves no trace');
+  const release = await blockCalls(t, database);
+  const cleaning = upkeep.cleanUp({ daysToKeep: undefined, dryRun: false });
+  await until(async () => (await upkeep.runs({ limit: 1 })).length === 1);
+  await t.rejects(upkeep.cleanUp({ daysToKeep: 1, dryRun: false }), { code: 'TASK_BUSY' });
+  await release();
+  t.match(await cleaning, { deleted: { calls: 1, clicks: 1, results: 0 } });
+  t.match(await upkeep.cleanUp({ daysToKeep: 5, dryRun: false }), { deleted: { calls: 1 } });
+  t.match(await upkeep.runs({ limit: 1 }), [{ detail: { days_to_keep: 5, deleted: { calls: 1 } } }]);
+
+  const forEver = await openUpkeep(t, database.url, { retentionDays: 0 });
+  await t.rejects(forEver.upkeep.cleanUp({ daysToKeep: undefined, dryRun: false }), { code: 'NO_RETENTION' });
+  await forEver.upkeep.cleanUp({ daysToKeep: 1, dryRun: false });
+});
+
+t.test(
+  'with PostgreSQL away backups are still listed and opened, and the rest says what is missing',
+  async (t) => {
+    const database = await createMigratedDatabase(t);
+    const gate = await createGate(t, database.url);
+    await gate.open();
+    const { upkeep } = await openUpkeep(t, gate.url);
+    const { id, finished } = await (await ready(upkeep)).startBackup();
+    await finished;
+    await gate.shut();
+    t.match(await upkeep.backups(), [{ id, state: 'complete' }]);
+    t.not(await upkeep.openBackup(id), null);
+    await t.rejects(upkeep.startBackup(), { code: 'STORE_UNAVAILABLE' });
+    await t.rejects(upkeep.runs({ limit: 1 }), { code: 'STORE_UNAVAILABLE' });
+  },
+);
+
+t.test('a dead letter is listed as received, and a replay is one more accepted event', async (t) => {
+  const database = await createMigratedDatabase(t);
+  const house = await openHouse(t, database.url);
+  await house.spool.append(recordsOf([callOf('a'), callOf('a', { roi_percent: 2 })]));
+  await house.drain.flush(IN_TIME_MS);
+  const { upkeep } = await openUpkeep(t, database.url, { append: (records) => house.spool.append(records) });
+  const { letters } = await upkeep.deadLetters({ limit: 10 });
+  t.match(letters, [{ reason: 'conflict', call_id: 'a', replays: 0 }]);
+  t.match(JSON.parse(letters[0]?.payload ?? ''), { call_id: 'a', roi_percent: 2 });
+  t.equal(await upkeep.replayDeadLetter(letters[0]?.id ?? ''), true);
+  await house.drain.flush(IN_TIME_MS);
+  t.equal(accountOf(house).accepted, 3);
+  const again = (await upkeep.deadLetters({ limit: 10 })).letters;
+  t.match(again, [{ reason: 'conflict', replays: 1 }]);
+  t.match(await upkeep.replayDeadLetters(), { replayed: 0 }, 'it does not go round in a circle');
+  t.equal(await upkeep.removeDeadLetter(again[0]?.id ?? ''), true);
+  t.equal(await upkeep.removeDeadLetter(again[0]?.id ?? ''), false);
+});
