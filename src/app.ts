@@ -1,6 +1,7 @@
 import fastify, { type FastifyInstance } from 'fastify';
 import { BodyBudget } from './http/body/budget.js';
 import type { AppDeps } from './http/deps.js';
+import { EXPORT_STALL_MS } from './http/limits.js';
 import { prepareBodies, readEventBodies, readJsonBodies } from './http/plugins/bodies.js';
 import { closeIdleConnectionsWhileClosing } from './http/plugins/closing.js';
 import { prepareKeys } from './http/plugins/keys.js';
@@ -8,18 +9,34 @@ import { describeApi } from './http/plugins/openapi.js';
 import { registerProblems } from './http/plugins/problems.js';
 import { logRequests } from './http/plugins/request-log.js';
 import { leaveEventsToAccept, validateRequests } from './http/plugins/validation.js';
+import { backupsRoutes } from './http/routes/admin/backups.js';
+import { cleanupRoute } from './http/routes/admin/cleanup.js';
+import { deadLettersRoutes, replayRoutes } from './http/routes/admin/dead-letters.js';
+import { downloadBackupRoute } from './http/routes/admin/download-backup.js';
 import { flushRoute } from './http/routes/admin/flush.js';
+import { runsRoute } from './http/routes/admin/runs.js';
+import { startBackupRoute } from './http/routes/admin/start-backup.js';
 import { statusRoute } from './http/routes/admin/status.js';
+import { verifyBackupRoute } from './http/routes/admin/verify-backup.js';
 import { getCallRoute } from './http/routes/calls/get-call.js';
+import { listCallsRoute } from './http/routes/calls/list-calls.js';
 import { docsRoutes } from './http/routes/docs.js';
+import { exportRoutes } from './http/routes/exports/exports.js';
+import { manifestRoute } from './http/routes/exports/manifest.js';
+import { Manifests } from './http/routes/exports/manifests.js';
 import { healthRoutes } from './http/routes/health.js';
 import { eventsRoute } from './http/routes/ingest/events.js';
 import { singleEventRoutes } from './http/routes/ingest/single.js';
+import { statisticsRoute } from './http/routes/stats/stats.js';
 import { addSchemas } from './http/schemas/index.js';
 import { serverOptions } from './http/server-options.js';
 
 /** The door, ready to listen or to be injected into. Does no I/O and starts nothing. */
-export function buildApp(deps: AppDeps, budget = new BodyBudget()): FastifyInstance {
+export function buildApp(
+  deps: AppDeps,
+  budget = new BodyBudget(),
+  stallMs = EXPORT_STALL_MS,
+): FastifyInstance {
   const app = fastify(serverOptions(deps.logger));
 
   registerProblems(app);
@@ -46,7 +63,12 @@ export function buildApp(deps: AppDeps, budget = new BodyBudget()): FastifyInsta
 
   app.register(async (read) => {
     guard(read, 'read');
+    listCallsRoute(read, deps.calls);
     getCallRoute(read, deps.calls);
+    statisticsRoute(read, deps.statistics);
+    const manifests = new Manifests();
+    exportRoutes(read, { ...deps, manifests, stallMs });
+    manifestRoute(read, manifests);
   });
 
   app.register(async (admin) => {
@@ -54,6 +76,14 @@ export function buildApp(deps: AppDeps, budget = new BodyBudget()): FastifyInsta
     readJsonBodies(admin, budget);
     statusRoute(admin, deps.status);
     flushRoute(admin, deps.intake);
+    cleanupRoute(admin, deps.upkeep);
+    startBackupRoute(admin, deps.upkeep);
+    backupsRoutes(admin, deps.upkeep);
+    downloadBackupRoute(admin, deps.upkeep);
+    verifyBackupRoute(admin, deps.upkeep);
+    deadLettersRoutes(admin, deps.upkeep);
+    replayRoutes(admin, deps.upkeep);
+    runsRoute(admin, deps.upkeep);
   });
 
   app.register(async (open) => {

@@ -1,10 +1,10 @@
-import { readFileSync } from 'node:fs';
 import { access, constants, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import { messageOf } from './lib/errors.js';
 import { buildApp } from './app.js';
 import type { Config } from './config/config.js';
+import { version } from './config/version.js';
 import { Drain } from './drain/drain.js';
 import type { Intake, StatusSource } from './http/deps.js';
 import { settlesWithin } from './lib/deadline.js';
@@ -16,18 +16,14 @@ import { createCluster } from './store/cluster/cluster.js';
 import type { ConnectionTarget } from './store/database.js';
 import { inWords } from './store/errors.js';
 import { Store } from './store/store.js';
+import { Upkeep } from './upkeep/upkeep.js';
 
 export interface Service {
   /** The door; it takes events from the moment it listens. */
   readonly app: FastifyInstance;
-  /** Door, drain, spool, pools, cluster: in this order, within SHUTDOWN_GRACE_MS. Later calls get the same promise. */
+  /** Door, upkeep, drain, spool, pools, cluster: in this order, within SHUTDOWN_GRACE_MS. Later calls get the same promise. */
   stop(): Promise<void>;
 }
-
-interface Package {
-  readonly version: string;
-}
-const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as Package;
 
 /**
  * Builds the house so that what is built later uses what was built before, and taking it down in reverse is the right
@@ -66,22 +62,37 @@ export async function openService(
     const drain = new Drain(spool, { ...config, concurrency: config.drainConcurrency }, log);
     undo.push('drain', (withinMs) => drain.stop(withinMs));
 
+    const upkeep = new Upkeep({
+      ...config,
+      backupDirectory: join(config.dataDir, 'backups'),
+      serviceVersion: version,
+      append: (records) => spool.append(records),
+      log,
+    });
+    // Half of what is left: a run that does not end is not to cost the drain its time.
+    undo.push('upkeep', (withinMs) => upkeep.stop(withinMs / 2));
+
     const app = buildApp({
       logger: log,
       version,
       keys: config.keys,
       intake: intakeOf(spool, drain),
       calls: store,
-      status: statusOf(config, spool, drain, store),
+      statistics: store,
+      exports: store,
+      status: statusOf(config, spool, drain, store, upkeep),
+      upkeep,
     });
     undo.push('door', async (withinMs) => {
       drain.dismiss();
+      upkeep.dismiss();
       // Half of what is left: the other half is for the drain to finish what it has in hand.
       if (!(await settlesWithin(app.close(), withinMs / 2))) app.server.closeAllConnections();
     });
 
-    store.start((pool) => {
-      drain.start(pool);
+    store.start(({ drainPool, upkeepPool, target }) => {
+      drain.start(drainPool);
+      upkeep.start(upkeepPool, target);
     });
     return { app, stop };
   } catch (error) {
@@ -137,7 +148,7 @@ function intakeOf(spool: Spool, drain: Drain): Intake {
   };
 }
 
-function statusOf(config: Config, spool: Spool, drain: Drain, store: Store): StatusSource {
+function statusOf(config: Config, spool: Spool, drain: Drain, store: Store, upkeep: Upkeep): StatusSource {
   return {
     status: () => {
       const { id, accepted, spooled, bytes, limitBytes, oldestAgeS, state, lastError } = spool.stats();
@@ -170,7 +181,7 @@ function statusOf(config: Config, spool: Spool, drain: Drain, store: Store): Sta
           server_version: store.serverVersion,
           last_error: store.lastError,
         },
-        schedule: { retention_days: config.retentionDays },
+        schedule: upkeep.schedule(),
       };
     },
     readiness: () => {

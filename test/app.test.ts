@@ -1,10 +1,11 @@
 import t from 'tap';
-import { someStoredCall, testApp } from './helpers/app.js';
+import { noCalls, someStoredCall, testApp } from './helpers/app.js';
 
 t.test('a stored call comes back value by value: nothing dropped, nothing converted', async (t) => {
   const asked: string[] = [];
   const { app } = testApp({
     calls: {
+      ...noCalls,
       call: async (callId) => {
         asked.push(callId);
         return someStoredCall;
@@ -99,6 +100,12 @@ interface Operation {
   readonly summary?: string;
   readonly tags?: string[];
   readonly requestBody?: { readonly required: boolean };
+  readonly parameters?: readonly {
+    readonly name: string;
+    readonly description?: string;
+    readonly example?: unknown;
+    readonly examples?: object;
+  }[];
   readonly responses: Record<
     string,
     { readonly description: string; readonly content?: Record<string, { schema: object }> }
@@ -108,7 +115,10 @@ interface Operation {
 interface Document {
   readonly openapi: string;
   readonly paths: Record<string, Record<string, Operation>>;
-  readonly components: { readonly schemas: Record<string, object> };
+  readonly tags: readonly { readonly name: string }[];
+  readonly components: {
+    readonly schemas: Record<string, { readonly properties?: Record<string, Record<string, unknown>> }>;
+  };
 }
 
 t.test('the OpenAPI document', async (t) => {
@@ -124,20 +134,35 @@ t.test('the OpenAPI document', async (t) => {
         '/livez',
         '/openapi.json',
         '/readyz',
+        '/v1/admin/backups',
+        '/v1/admin/backups/{id}',
+        '/v1/admin/backups/{id}/download',
+        '/v1/admin/backups/{id}/verify',
+        '/v1/admin/cleanup',
+        '/v1/admin/dead-letters',
+        '/v1/admin/dead-letters/replay',
+        '/v1/admin/dead-letters/{id}',
+        '/v1/admin/dead-letters/{id}/replay',
         '/v1/admin/flush',
+        '/v1/admin/runs',
         '/v1/admin/status',
         '/v1/calls',
         '/v1/calls/{call_id}',
         '/v1/calls/{call_id}/clicks',
         '/v1/calls/{call_id}/result',
         '/v1/events',
+        '/v1/exports/calls',
+        '/v1/exports/clicks',
+        '/v1/exports/manifests/{id}',
+        '/v1/stats',
       ]);
       for (const [path, operations] of Object.entries(document.paths)) {
         for (const [method, operation] of Object.entries(operations)) {
           const answers = Object.entries(operation.responses);
           for (const kind of ['2', '4', '5']) {
             const having = answers.filter(
-              ([status, { content }]) => status.startsWith(kind) && content !== undefined,
+              ([status, { content }]) =>
+                status.startsWith(kind) && (content !== undefined || status === '204'),
             );
             t.ok(having.length > 0, `${method} ${path} has a schema for ${kind}xx`);
           }
@@ -156,6 +181,28 @@ t.test('the OpenAPI document', async (t) => {
     const references = new Set(answer.payload.match(/"#\/components\/schemas\/[^"]+"/g));
     for (const reference of references) t.ok(names.includes(reference.slice(22, -1)), reference);
     t.notMatch(answer.payload, /"\$ref":"(?!#\/components\/schemas\/)/);
+  });
+
+  t.test('explains what can be read: every parameter and every field, with an example', async (t) => {
+    for (const path of ['/v1/calls', '/v1/stats', '/v1/exports/calls', '/v1/exports/clicks']) {
+      const parameters = document.paths[path]?.['get']?.parameters ?? [];
+      t.ok(parameters.length > 13);
+      for (const { name, description, example, examples } of parameters)
+        t.ok(description && (example ?? examples), `${name} of ${path}`);
+    }
+    for (const schema of ['CallRow', 'StoredResult', 'StatisticsGroup', 'StatisticsTotal', 'ExportColumn']) {
+      const fields = Object.entries(document.components.schemas[schema]?.properties ?? {});
+      t.ok(fields.length > 3);
+      for (const [name, field] of fields)
+        t.ok(field['description'] && field['examples'], `${schema}.${name}`);
+    }
+  });
+
+  t.test('has its tags in the order in which they are read', async (t) => {
+    t.match(
+      document.tags.map(({ name }) => name),
+      ['events', 'calls', 'statistics', 'exports', 'admin', 'health', 'docs'],
+    );
   });
 
   t.test('says which bodies may be absent', async (t) => {

@@ -1,12 +1,16 @@
 /** What the door needs from the rest of the house. The rooms satisfy these by their shape; the door imports none. */
 import type { FastifyBaseLogger } from 'fastify';
 import type { SenderKey } from '../config/keys.js';
+import type { CallsQuestion } from '../store/read/calls.js';
+import type { ExportQuestion, OpenExport } from '../store/read/export/export.js';
+import type { Statistics, StatisticsQuestion } from '../store/read/statistics/statistics.js';
+import type { UpkeepDesk } from './deps-upkeep.js';
 import type { Outcome } from './schemas/ingest.js';
 import type { Readiness } from './schemas/health.js';
 import type { ServiceStatus } from './schemas/status.js';
-import type { StoredCall } from './schemas/stored-call.js';
+import type { CallRow, StoredCall } from './schemas/stored-call.js';
 
-export type { Outcome, Readiness, ServiceStatus, StoredCall };
+export type { CallRow, Outcome, Readiness, ServiceStatus, StoredCall };
 
 /** Sets events down on the spool. */
 export interface Intake {
@@ -33,9 +37,26 @@ export interface WatchedAppend {
   readonly outcomes: Promise<readonly Outcome[] | null>;
 }
 
+/*
+ * The readers reject with an error whose `code` is STORE_UNAVAILABLE while PostgreSQL is away, or QUESTION_TOO_SLOW.
+ * Their members are properties and not methods, so that TypeScript checks what they take, too: the door cannot ask for
+ * what the store does not know.
+ */
+
 export interface CallReader {
-  /** Rejects with an error whose `code` is `STORE_UNAVAILABLE` while PostgreSQL is away. */
-  call(callId: string): Promise<StoredCall | null>;
+  readonly call: (callId: string) => Promise<StoredCall | null>;
+  /** Newest `sent_at` first, at equal times the greater `call_id` first. */
+  readonly calls: (question: CallsQuestion) => Promise<readonly CallRow[]>;
+}
+
+export interface StatisticsReader {
+  /** May also reject with the code UNKNOWN_TIME_ZONE. */
+  readonly statistics: (question: StatisticsQuestion) => Promise<Statistics>;
+}
+
+export interface ExportSource {
+  /** May also reject with the code EXPORTS_BUSY. */
+  readonly openExport: (question: ExportQuestion) => Promise<OpenExport>;
 }
 
 export interface StatusSource {
@@ -52,5 +73,8 @@ export interface AppDeps {
   readonly keys: readonly SenderKey[];
   readonly intake: Intake;
   readonly calls: CallReader;
+  readonly statistics: StatisticsReader;
+  readonly exports: ExportSource;
   readonly status: StatusSource;
+  readonly upkeep: UpkeepDesk;
 }

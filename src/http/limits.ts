@@ -19,3 +19,18 @@ export const MAX_TURN_MS = 4;
 
 /** How long `?wait=stored` waits from the sync to disk before the answer is the ordinary 202. */
 export const WAIT_STORED_MS = 10_000;
+
+/** Of the lists of the admin routes. */
+export const ITEMS_PER_PAGE = 100;
+export const MAX_ITEMS_PER_PAGE = 1_000;
+
+export const CALLS_PER_PAGE = 100;
+export const MAX_CALLS_PER_PAGE = 1_000;
+
+export const MAX_DIMENSIONS = 3;
+export const GROUPS_PER_ANSWER = 1_000;
+export const MAX_GROUPS_PER_ANSWER = 10_000;
+
+/** How long a client may leave an export unread: it holds a connection and a snapshot of the database meanwhile. */
+export const EXPORT_STALL_MS = 5 * 60_000;
+export const MANIFESTS_KEPT = 256;

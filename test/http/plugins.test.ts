@@ -1,6 +1,6 @@
 import t from 'tap';
 import type { SenderKey } from '../../src/config/keys.js';
-import { codedError, someCall, testApp } from '../helpers/app.js';
+import { codedError, noCalls, someCall, testApp } from '../helpers/app.js';
 
 const secrets = { ingest: 'ingest-secret-0001', read: 'read-secret-000002', admin: 'admin-secret-00003' };
 const keys: SenderKey[] = [
@@ -13,7 +13,12 @@ const routes = [
   { scope: 'ingest', method: 'POST', url: '/v1/calls', fine: 202 },
   { scope: 'ingest', method: 'POST', url: '/v1/events', fine: 202 },
   { scope: 'ingest', method: 'POST', url: '/v1/calls/c/clicks', fine: 202 },
+  { scope: 'read', method: 'GET', url: '/v1/calls', fine: 200 },
   { scope: 'read', method: 'GET', url: '/v1/calls/c', fine: 404 },
+  { scope: 'read', method: 'GET', url: '/v1/stats?group_by=sport', fine: 200 },
+  { scope: 'read', method: 'GET', url: '/v1/exports/calls', fine: 200 },
+  { scope: 'read', method: 'GET', url: '/v1/exports/clicks', fine: 200 },
+  { scope: 'read', method: 'GET', url: '/v1/exports/manifests/e', fine: 404 },
   { scope: 'admin', method: 'GET', url: '/v1/admin/status', fine: 200 },
   { scope: 'admin', method: 'POST', url: '/v1/admin/flush', fine: 200 },
 ] as const;
@@ -26,7 +31,7 @@ t.test('keys', async (t) => {
   ) => {
     const { call_id, ...fields } = someCall();
     const payload = url.endsWith('calls') ? { call_id, ...fields } : { type: 'call', ...fields };
-    const needsBody = url === '/v1/calls' || url === '/v1/events';
+    const needsBody = method === 'POST' && (url === '/v1/calls' || url === '/v1/events');
     return app.inject({ method, url, headers, ...(needsBody ? { payload } : {}) });
   };
 
@@ -137,7 +142,7 @@ t.test('the log has one line per request, with the route and not the URL, and no
 t.test('problems', async (t) => {
   t.test('an unexpected error is a 500 that tells nothing, and a log line that tells all', async (t) => {
     const { app, logged } = testApp({
-      calls: { call: async () => Promise.reject(new Error('inner words')) },
+      calls: { ...noCalls, call: async () => Promise.reject(new Error('inner words')) },
     });
     const answer = await app.inject({ url: '/v1/calls/c', headers: { 'x-request-id': 'r1' } });
     t.equal(answer.statusCode, 500);
@@ -147,7 +152,8 @@ t.test('problems', async (t) => {
   });
 
   t.test('a database that is away is 503 with Retry-After', async (t) => {
-    const { app } = testApp({ calls: { call: async () => Promise.reject(codedError('STORE_UNAVAILABLE')) } });
+    const call = async () => Promise.reject(codedError('STORE_UNAVAILABLE'));
+    const { app } = testApp({ calls: { ...noCalls, call } });
     const answer = await app.inject('/v1/calls/c');
     t.equal(answer.statusCode, 503);
     t.equal(answer.headers['retry-after'], '1');
@@ -158,7 +164,8 @@ t.test('problems', async (t) => {
     const { app } = testApp();
     t.equal((await app.inject('/v1/nothing')).statusCode, 404);
     for (const [method, url, allow] of [
-      ['GET', '/v1/calls', 'POST'],
+      ['DELETE', '/v1/calls', 'GET, HEAD, POST'],
+      ['HEAD', '/v1/exports/calls', 'GET'],
       ['DELETE', '/v1/calls/x', 'GET, HEAD'],
       ['PUT', '/v1/calls/x/clicks?a=b', 'POST'],
       ['POST', '/livez', 'GET, HEAD'],

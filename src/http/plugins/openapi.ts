@@ -16,8 +16,10 @@ export function describeApi(app: FastifyInstance, version: string): void {
           'Takes calls (betting alerts sent to users), clicks on them and their results. An event is acknowledged with 202 once it is synced to disk, and reaches PostgreSQL exactly once; sending it again changes nothing.',
       },
       tags: [
-        { name: 'ingest', description: 'Sending events.' },
-        { name: 'calls', description: 'Reading calls.' },
+        { name: 'events', description: 'Sending calls, clicks and results.' },
+        { name: 'calls', description: 'Reading calls back.' },
+        { name: 'statistics', description: 'What the calls add up to.' },
+        { name: 'exports', description: 'Taking training sets away.' },
         { name: 'admin', description: 'Operating the service.' },
         { name: 'health', description: 'For load balancers and supervisors.' },
         { name: 'docs', description: 'This description.' },

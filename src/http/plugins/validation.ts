@@ -5,6 +5,7 @@
 import { AjvCompiler } from '@fastify/ajv-compiler';
 import type { FastifyInstance, FastifySchemaCompiler } from 'fastify';
 import { jsonPointer } from '../../lib/json-pointer.js';
+import { didYouMean } from '../did-you-mean.js';
 import { type Mistake, Problem } from '../errors.js';
 
 type Compile = FastifySchemaCompiler<unknown>;
@@ -16,7 +17,8 @@ const MAX_MISTAKES = 20;
 const build = AjvCompiler();
 const shared = { removeAdditional: false, useDefaults: true, allErrors: true } as const;
 const fromJson = build({}, { customOptions: { ...shared, coerceTypes: false } });
-const fromText = build({}, { customOptions: { ...shared, coerceTypes: true } });
+// Not strict with numbers, or 1e999 would be converted to Infinity and then be compared with no bounds at all.
+const fromText = build({}, { customOptions: { ...shared, coerceTypes: true, strictNumbers: false } });
 
 /** For the root: validates every part that a route has a schema for. */
 export function validateRequests(app: FastifyInstance): void {
@@ -36,12 +38,17 @@ export function leaveEventsToAccept(scope: FastifyInstance): void {
 function compile({ schema, httpPart }: RoutePart): ReturnType<Compile> {
   const place = placeOf(httpPart);
   const validate = (httpPart === 'body' ? fromJson : fromText)({ schema });
-  const allowed = memberNames(schema);
+  const known = memberNames(schema);
   return (data: unknown) => {
     if (validate(data) === true) return true;
-    const errors = (validate.errors ?? [])
-      .slice(0, MAX_MISTAKES)
-      .map((error) => mistake(error, place, allowed));
+    const repeated =
+      httpPart === 'querystring' ? repeatedNames(data, known).map((name) => jsonPointer(name)) : [];
+    const errors = [
+      ...repeated.map((pointer): Mistake => ({ pointer: place(pointer), ...REPEATED })),
+      ...(validate.errors ?? [])
+        .filter(({ instancePath }) => !repeated.includes(instancePath))
+        .map((error) => mistake(error, place, known)),
+    ].slice(0, MAX_MISTAKES);
     const detail = errors.map(
       ({ pointer, message }) => `${pointer === '' ? 'the body' : pointer} ${message}`,
     );
@@ -57,15 +64,29 @@ function placeOf(httpPart: string | undefined): (pointer: string) => string {
   return (pointer) => `${space}:${pointer.slice(1)}`;
 }
 
-function mistake(error: AjvError, place: (pointer: string) => string, allowed: string): Mistake {
+const REPEATED = { code: 'wrong_type', message: 'may be given only once' };
+
+/** A name that is given twice has a list for a value. */
+function repeatedNames(query: unknown, known: readonly string[]): string[] {
+  if (typeof query !== 'object' || query === null) return [];
+  return Object.entries(query)
+    .filter(([name, value]) => Array.isArray(value) && known.includes(name))
+    .map(([name]) => name);
+}
+
+function mistake(error: AjvError, place: (pointer: string) => string, known: readonly string[]): Mistake {
   const { keyword, instancePath, params, message = 'is not valid' } = error;
   if (keyword === 'additionalProperties') {
-    const name = jsonPointer(String(params['additionalProperty']));
+    const name = String(params['additionalProperty']);
     return {
-      pointer: place(`${instancePath}${name}`),
+      pointer: place(`${instancePath}${jsonPointer(name)}`),
       code: 'unknown_field',
-      message: `is not known; known: ${allowed}`,
+      message: `is not known${didYouMean(name, known)}; known: ${known.join(', ') || 'none'}`,
     };
+  }
+  if (keyword === 'required') {
+    const name = jsonPointer(String(params['missingProperty']));
+    return { pointer: place(`${instancePath}${name}`), code: 'required', message: 'is required' };
   }
   const values: unknown = params['allowedValues'];
   const listed = Array.isArray(values) ? `: ${values.join(', ')}` : '';
@@ -79,12 +100,13 @@ function mistake(error: AjvError, place: (pointer: string) => string, allowed: s
 const codes: Readonly<Record<string, string>> = {
   type: 'wrong_type',
   enum: 'not_allowed',
-  required: 'required',
+  minLength: 'too_short',
+  maxLength: 'too_long',
   minimum: 'out_of_range',
   maximum: 'out_of_range',
 };
 
-function memberNames(schema: unknown): string {
-  if (typeof schema !== 'object' || schema === null || !('properties' in schema)) return 'none';
-  return Object.keys(schema.properties ?? {}).join(', ') || 'none';
+function memberNames(schema: unknown): string[] {
+  if (typeof schema !== 'object' || schema === null || !('properties' in schema)) return [];
+  return Object.keys(schema.properties ?? {});
 }

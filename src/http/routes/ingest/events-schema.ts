@@ -5,7 +5,7 @@ import { answer, problemResponses } from '../../schemas/problem.js';
 
 const event = { $ref: 'Event#' };
 export const eventsSchema = {
-  tags: ['ingest'],
+  tags: ['events'],
   security,
   summary: 'Log many events at once',
   description:

@@ -9,7 +9,7 @@ const refusals = problemResponses(
 );
 
 const common = {
-  tags: ['ingest'],
+  tags: ['events'],
   security,
   headers: IdempotencyHeader,
   querystring: WaitQuery,

@@ -1,0 +1,84 @@
+import type { FastifyInstance } from 'fastify';
+import type { UpkeepDesk } from '../../deps-upkeep.js';
+import { security } from '../../plugins/openapi.js';
+import { type Backup, BackupPath, BackupsQuery } from '../../schemas/backups.js';
+import { NoQuery, answer, problemResponses } from '../../schemas/problem.js';
+import { BACKUP_ID, backupNotComplete, backupNotFound, checkBackupId } from './backup-path.js';
+import { readPage } from './page.js';
+
+const list = {
+  name: 'backups',
+  id: BACKUP_ID,
+  placeOf: ({ created_at, id }: Backup) => ({ time: created_at, id }),
+};
+
+export function backupsRoutes(scope: FastifyInstance, upkeep: UpkeepDesk): void {
+  scope.get<{ Querystring: BackupsQuery }>(
+    '/v1/admin/backups',
+    {
+      schema: {
+        tags: ['admin'],
+        security,
+        summary: 'The backups of this service',
+        querystring: BackupsQuery,
+        response: {
+          200: answer('BackupList', 'One page, the newest first.'),
+          ...problemResponses('400, 401, 403.', 'The directory of backups cannot be read.'),
+        },
+      },
+    },
+    ({ query }) =>
+      readPage(list, query, async (limit, after) => {
+        const all = await upkeep.backups();
+        return all.filter(({ id }) => after === undefined || id < after.id).slice(0, limit);
+      }),
+  );
+
+  scope.get<{ Params: BackupPath }>(
+    '/v1/admin/backups/:id',
+    {
+      schema: {
+        tags: ['admin'],
+        security,
+        summary: 'One backup',
+        params: BackupPath,
+        querystring: NoQuery,
+        response: {
+          200: answer('Backup', 'The backup, complete or not.'),
+          ...problemResponses('404. 400, 401, 403.', 'The directory of backups cannot be read.'),
+        },
+      },
+    },
+    async ({ params }) => {
+      const backup = await upkeep.backup(checkBackupId(params.id));
+      if (backup === null) throw backupNotFound();
+      return backup;
+    },
+  );
+
+  scope.delete<{ Params: BackupPath }>(
+    '/v1/admin/backups/:id',
+    {
+      schema: {
+        tags: ['admin'],
+        security,
+        summary: 'Delete a backup',
+        description: 'Any one that has a file, also the last.',
+        params: BackupPath,
+        querystring: NoQuery,
+        response: {
+          204: { description: 'It is gone.', type: 'null' },
+          ...problemResponses(
+            '404. 409: it has no file, or is being verified. 400, 401, 403.',
+            'The directory of backups cannot be written.',
+          ),
+        },
+      },
+    },
+    async ({ params }, reply) => {
+      const id = checkBackupId(params.id);
+      if (await upkeep.removeBackup(id)) return reply.code(204).send();
+      throw (await upkeep.backup(id)) === null ? backupNotFound() : backupNotComplete();
+    },
+  );
+}

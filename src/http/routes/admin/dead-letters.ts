@@ -1,0 +1,115 @@
+import type { FastifyInstance } from 'fastify';
+import type { UpkeepDesk } from '../../deps-upkeep.js';
+import { Problem } from '../../errors.js';
+import { security } from '../../plugins/openapi.js';
+import { DeadLetterPath, DeadLettersQuery } from '../../schemas/dead-letters.js';
+import { NoQuery, answer, problemResponses } from '../../schemas/problem.js';
+import { readCursor, sealPage } from './page.js';
+
+const list = { name: 'dead_letters', id: /^[0-9a-f-]{36}\.\d{1,16}$/ };
+
+export function deadLettersRoutes(scope: FastifyInstance, upkeep: UpkeepDesk): void {
+  scope.get<{ Querystring: DeadLettersQuery }>(
+    '/v1/admin/dead-letters',
+    {
+      schema: {
+        tags: ['admin'],
+        security,
+        summary: 'Events that could not be stored, and why',
+        description: 'A page may end before its limit when payloads are large.',
+        querystring: DeadLettersQuery,
+        response: {
+          200: answer('DeadLetterList', 'One page, the newest first.'),
+          ...problemResponses('400, 401, 403.', '503: the database cannot be reached.'),
+        },
+      },
+    },
+    async ({ query }) => {
+      const { limit, after } = readCursor(list, query);
+      const { letters, next } = await upkeep.deadLetters({
+        limit,
+        reason: query.reason,
+        after: after && { deadLetteredAt: after.time, id: after.id },
+      });
+      return sealPage(list, letters, next && { time: next.deadLetteredAt, id: next.id });
+    },
+  );
+
+  scope.delete<{ Params: DeadLetterPath }>(
+    '/v1/admin/dead-letters/:id',
+    {
+      schema: {
+        tags: ['admin'],
+        security,
+        summary: 'Delete a dead letter',
+        params: DeadLetterPath,
+        querystring: NoQuery,
+        response: {
+          204: { description: 'It is gone.', type: 'null' },
+          ...problemResponses('404. 400, 401, 403.', '503: the database cannot be reached.'),
+        },
+      },
+    },
+    async ({ params }, reply) => {
+      if (!(await upkeep.removeDeadLetter(params.id))) throw notFound();
+      return reply.code(204).send();
+    },
+  );
+}
+
+export function replayRoutes(scope: FastifyInstance, upkeep: UpkeepDesk): void {
+  scope.post<{ Params: DeadLetterPath }>(
+    '/v1/admin/dead-letters/:id/replay',
+    {
+      schema: {
+        tags: ['admin'],
+        security,
+        summary: 'Send a dead letter on its way again',
+        description: 'It becomes one more accepted event on the spool. If it fails again, it comes back.',
+        params: DeadLetterPath,
+        querystring: NoQuery,
+        response: {
+          202: answer('Replayed', 'It is on the spool, synced to disk.'),
+          ...problemResponses(
+            '404. 422: it holds no event that could be read. 400, 401, 403.',
+            '503: the database cannot be reached, or the spool takes nothing; it stays.',
+          ),
+        },
+      },
+    },
+    async ({ params }, reply) => {
+      if (!(await upkeep.replayDeadLetter(params.id))) throw notFound();
+      return reply.code(202).send({ replayed: 1, refused: 0 });
+    },
+  );
+
+  scope.post(
+    '/v1/admin/dead-letters/replay',
+    {
+      schema: {
+        tags: ['admin'],
+        security,
+        summary: 'Send all dead letters on their way again',
+        description: 'All but those that were replayed before: they are replayed one by one.',
+        querystring: NoQuery,
+        response: {
+          202: answer('Replayed', 'They are on the spool, synced to disk.'),
+          ...problemResponses(
+            '400, 401, 403.',
+            '503: the database cannot be reached, or the spool takes nothing any more; the rest stays.',
+          ),
+        },
+      },
+    },
+    async (_request, reply) => {
+      const { replayed, refused } = await upkeep.replayDeadLetters();
+      return reply.code(202).send({ replayed, refused });
+    },
+  );
+}
+
+function notFound(): Problem {
+  return new Problem('dead_letter_not_found', {
+    detail: 'There is no dead letter with this id, or not any more.',
+  });
+}

@@ -1,0 +1,34 @@
+import type { FastifyInstance } from 'fastify';
+import type { UpkeepDesk } from '../../deps-upkeep.js';
+import { security } from '../../plugins/openapi.js';
+import { answer, problemResponses } from '../../schemas/problem.js';
+import { type Run, RunsQuery } from '../../schemas/runs.js';
+import { readPage } from './page.js';
+
+const list = {
+  name: 'runs',
+  id: /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/,
+  placeOf: ({ started_at, run_id }: Run) => ({ time: started_at, id: run_id }),
+};
+
+export function runsRoute(scope: FastifyInstance, upkeep: UpkeepDesk): void {
+  scope.get<{ Querystring: RunsQuery }>(
+    '/v1/admin/runs',
+    {
+      schema: {
+        tags: ['admin'],
+        security,
+        summary: 'The audit: cleanups, backups, verifications and restores',
+        querystring: RunsQuery,
+        response: {
+          200: answer('RunList', 'One page, the newest first.'),
+          ...problemResponses('400, 401, 403.', '503: the database cannot be reached.'),
+        },
+      },
+    },
+    ({ query }) =>
+      readPage(list, query, (limit, after) =>
+        upkeep.runs({ limit, task: query.task, after: after && { startedAt: after.time, runId: after.id } }),
+      ),
+  );
+}

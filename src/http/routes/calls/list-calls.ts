@@ -1,0 +1,60 @@
+import type { FastifyInstance } from 'fastify';
+import type { CallPosition } from '../../../store/read/calls.js';
+import type { CallReader } from '../../deps.js';
+import { type Mistake, Problem } from '../../errors.js';
+import { CALLS_PER_PAGE } from '../../limits.js';
+import { security } from '../../plugins/openapi.js';
+import { readCallFilters } from '../../query/call-filters.js';
+import { queryMistake, refuseMistakes } from '../../query/mistakes.js';
+import { CallListQuery } from '../../schemas/call-list.js';
+import { answer, problemResponses } from '../../schemas/problem.js';
+import { cursorOf, positionOf } from './cursor.js';
+
+export function listCallsRoute(scope: FastifyInstance, calls: CallReader): void {
+  scope.get<{ Querystring: CallListQuery }>(
+    '/v1/calls',
+    {
+      schema: {
+        tags: ['calls'],
+        security,
+        summary: 'Calls, the newest first',
+        description:
+          "Every filter that is given has to hold. Pages are stable while calls arrive: none is shown twice or passed over because of it. The history of a call's results is told by GET /v1/calls/{call_id}.",
+        querystring: CallListQuery,
+        response: {
+          200: answer('CallList', 'One page.'),
+          ...problemResponses(
+            '400: a parameter or value that is not known, or a damaged cursor. 401, 403.',
+            '503: the database cannot be reached, or the question took too long.',
+          ),
+        },
+      },
+    },
+    async ({ query }) => {
+      const mistakes: Mistake[] = [];
+      const filters = readCallFilters(query, mistakes);
+      refuseMistakes(mistakes);
+      const after = query.cursor === undefined ? undefined : readCursor(query.cursor);
+      const limit = query.limit ?? CALLS_PER_PAGE;
+      // One more than asked for tells whether there is a next page.
+      const found = await calls.calls({ filters, limit: limit + 1, after });
+      const page = found.slice(0, limit);
+      const last = page.at(-1);
+      return {
+        calls: page,
+        next_cursor: found.length > limit && last !== undefined ? cursorOf(last) : null,
+      };
+    },
+  );
+}
+
+/** @throws Problem `invalid_cursor` */
+function readCursor(cursor: string): CallPosition {
+  const position = positionOf(cursor);
+  if (position !== undefined) return position;
+  const message = 'must be a next_cursor exactly as it was answered';
+  throw new Problem('invalid_cursor', {
+    detail: `The cursor ${message}.`,
+    errors: [queryMistake('cursor', 'invalid_cursor', message)],
+  });
+}

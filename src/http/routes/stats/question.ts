@@ -1,0 +1,73 @@
+import { quoted } from '../../../events/describe.js';
+import type { StatisticsQuestion } from '../../../store/read/statistics/statistics.js';
+import type { Mistake } from '../../errors.js';
+import { GROUPS_PER_ANSWER, MAX_DIMENSIONS } from '../../limits.js';
+import { readCallFilters } from '../../query/call-filters.js';
+import { invalidQuery, queryMistake, refuseMistakes } from '../../query/mistakes.js';
+import { readNames, unknownName } from '../../query/names.js';
+import { DIMENSIONS, MEASURES, type StatisticsQuery } from '../../schemas/statistics.js';
+
+type Sort = StatisticsQuestion['sort'];
+
+/** @throws Problem `invalid_request` with everything that is wrong */
+export function statisticsQuestion(query: StatisticsQuery): StatisticsQuestion {
+  const mistakes: Mistake[] = [];
+  const groupBy = readNames('group_by', query.group_by, DIMENSIONS, mistakes);
+  if (groupBy.length > MAX_DIMENSIONS) {
+    const message = `may have at most ${MAX_DIMENSIONS} dimensions, has ${groupBy.length}`;
+    mistakes.push(queryMistake('group_by', 'too_many', message));
+  }
+  const measures =
+    query.measures === undefined ? MEASURES : readNames('measures', query.measures, MEASURES, mistakes);
+  const filters = readCallFilters(query, mistakes);
+  const timeZone = query.tz ?? 'UTC';
+  if (!isTimeZone(timeZone)) mistakes.push(wrongTimeZone(timeZone));
+  // What it may sort by is known only when the lists above are right.
+  refuseMistakes(mistakes);
+  return {
+    groupBy,
+    measures,
+    filters,
+    timeZone,
+    minCalls: query.min_calls ?? 1,
+    sort: readSort(query.sort, groupBy, measures),
+    limit: query.limit ?? GROUPS_PER_ANSWER,
+  };
+}
+
+export function wrongTimeZone(name: string): Mistake {
+  const message = `must be UTC or an IANA time zone such as Europe/Paris, got ${quoted(name)}`;
+  return queryMistake('tz', 'unknown_time_zone', message);
+}
+
+/**
+ * Only UTC and names of the form Area/Place. Of the others PostgreSQL reads offsets with the opposite sign, and
+ * abbreviations such as CET as fixed offsets without summer time.
+ */
+function isTimeZone(name: string): boolean {
+  if (name === 'UTC') return true;
+  if (!name.includes('/')) return false;
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: name });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** @throws Problem `invalid_request` */
+function readSort(
+  text: string | undefined,
+  groupBy: StatisticsQuestion['groupBy'],
+  measures: StatisticsQuestion['measures'],
+): Sort {
+  const known = [...groupBy, ...measures];
+  const [firstMeasure = 'calls'] = measures;
+  if (text === undefined)
+    return { by: measures.includes('calls') ? 'calls' : firstMeasure, descending: true };
+  const descending = text.startsWith('-');
+  const name = descending ? text.slice(1) : text;
+  const by = known.find((candidate) => candidate === name);
+  if (by === undefined) throw invalidQuery([unknownName('sort', name, known)]);
+  return { by, descending };
+}
