@@ -15,8 +15,9 @@ export interface FixtureEvent {
 /** Events to measure with: about `rows` of them, under ids that begin with `prefix`. */
 export type Events = (prefix: string, rows: number) => Iterable<FixtureEvent>;
 
-export function fixtureEvents(): FixtureEvent[] {
-  return readFileSync(fixture, 'utf8')
+/** @param file of one event per line; default: the fixture */
+export function fixtureEvents(file: string | URL = fixture): FixtureEvent[] {
+  return readFileSync(file, 'utf8')
     .split('\n')
     .filter((line) => line !== '')
     .map((line) => JSON.parse(line) as FixtureEvent);
@@ -31,11 +32,11 @@ export function* freshCalls(prefix: string): Generator<FixtureEvent, never> {
 }
 
 /** The spool record that the door would make of the event. */
-export function recordOf(event: object): Buffer {
+export function recordOf(event: object, receivedAt = utcTimeFromMs(Date.now())): Buffer {
   const verdict = accept({
     body: event,
     payload: Buffer.from(JSON.stringify(event)),
-    receivedAt: utcTimeFromMs(Date.now()),
+    receivedAt,
     source: null,
   });
   if (!verdict.ok) throw new Error(JSON.stringify(verdict.errors));

@@ -32,15 +32,8 @@ export function tableOf({ settings, machine, loadAverage, lines }: Report): stri
     columns.map(([heading]) => heading),
     ...lines.map((line) => columns.map(([, cell]) => cell(line))),
   ];
-  const widths = columns.map((_, i) => Math.max(...rows.map((row) => row[i]?.length ?? 0)));
-  const text = rows.map((row) =>
-    row
-      .map((cell, i) => (i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0)))
-      .join('  ')
-      .trimEnd(),
-  );
   const { rounds, connections, durationS, rows: events } = settings;
-  return `${text.join('\n')}
+  return `${aligned(rows)}
 
 Medians of ${rounds} round(s); ratios within a round. ${machine.cpus} cores for load, service and PostgreSQL ${machine.postgres} together,
 node ${machine.node}, load average before: ${loadAverage.toFixed(2)}.
@@ -51,6 +44,20 @@ its spool with a sync, keeps call_users and call_states, and records each batch 
 µs: CPU time per event. load CPU: of one core, by whatever makes the load; near 100 % the load is the limit, and the rate
 a lower bound.
 `;
+}
+
+/** Rows of cells in columns as wide as they have to be: the first to the left, the others to the right. */
+export function aligned(rows: readonly (readonly string[])[]): string {
+  const widths: number[] = [];
+  for (const row of rows)
+    for (const [i, cell] of row.entries()) widths[i] = Math.max(widths[i] ?? 0, cell.length);
+  const lines = rows.map((row) =>
+    row
+      .map((cell, i) => (i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0)))
+      .join('  ')
+      .trimEnd(),
+  );
+  return lines.join('\n');
 }
 
 function landed({ figures: { landedAfterMs } }: Line): string {

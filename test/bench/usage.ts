@@ -27,7 +27,16 @@ export function familyCpuMs(pid: number): number | null {
 
 /** The most memory it ever had resident. */
 export function peakRssMb(pid: number): number | null {
-  const kib = /^VmHWM:\s+(\d+) kB$/m.exec(readProc(pid, 'status') ?? '')?.[1];
+  return statusMb(pid, /^VmHWM:\s+(\d+) kB$/m);
+}
+
+/** The memory it has resident now. */
+export function rssMb(pid: number): number | null {
+  return statusMb(pid, /^VmRSS:\s+(\d+) kB$/m);
+}
+
+function statusMb(pid: number, line: RegExp): number | null {
+  const kib = line.exec(readProc(pid, 'status') ?? '')?.[1];
   return kib === undefined ? null : Number(kib) / 1024;
 }
 
