@@ -7,7 +7,7 @@ import type { Lost } from '../upkeep/backup/replaced.js';
 import { type Restore, restoreBackup } from '../upkeep/backup/restore-backup.js';
 import { findOurs } from '../upkeep/backup/tables.js';
 import { lockTarget, unlockTarget } from '../upkeep/backup/target.js';
-import { recordRun } from '../upkeep/runs.js';
+import { completeOwnBackup, recordRun } from '../upkeep/runs.js';
 import { backup, type Keeping } from '../upkeep/tasks.js';
 import { type Call, runCommand, UsageError, YES } from './upkeep/command.js';
 import { catalogueOf, poolName, withKeeping, withPool, withTarget } from './upkeep/database.js';
@@ -53,8 +53,9 @@ async function restore(call: Call, file: string, bytes: number, target: Connecti
       progress.set('restoring', done.bytes, bytes);
     },
   });
-  await withPool(target, (pool) =>
-    recordRun(pool, {
+  await withPool(target, async (pool) => {
+    await completeOwnBackup(pool, restored.id, restored.snapshot_at);
+    await recordRun(pool, {
       task: 'restore',
       trigger: 'manual',
       state: 'complete',
@@ -62,8 +63,8 @@ async function restore(call: Call, file: string, bytes: number, target: Connecti
       finished_at: utcTimeFromMs(Date.now()),
       detail: { ...restored, replaced_backup_id: replaced?.backupId ?? null },
       error: null,
-    }),
-  );
+    });
+  });
   for (const line of linesOf(restored)) say(line);
   return YES;
 }

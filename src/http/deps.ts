@@ -50,13 +50,19 @@ export interface CallReader {
 }
 
 export interface StatisticsReader {
-  /** May also reject with the code UNKNOWN_TIME_ZONE. */
-  readonly statistics: (question: StatisticsQuestion) => Promise<Statistics>;
+  /**
+   * May also reject with the code UNKNOWN_TIME_ZONE.
+   * @param signal nobody waits for the answer any more
+   */
+  readonly statistics: (question: StatisticsQuestion, signal: AbortSignal) => Promise<Statistics>;
 }
 
 export interface ExportSource {
-  /** May also reject with the code EXPORTS_BUSY. */
-  readonly openExport: (question: ExportQuestion) => Promise<OpenExport>;
+  /**
+   * May also reject with the code EXPORTS_BUSY.
+   * @param signal nobody waits for the export to open any more
+   */
+  readonly openExport: (question: ExportQuestion, signal: AbortSignal) => Promise<OpenExport>;
 }
 
 export interface StatusSource {

@@ -26,6 +26,10 @@ export const MAX_ITEMS_PER_PAGE = 1_000;
 
 export const CALLS_PER_PAGE = 100;
 export const MAX_CALLS_PER_PAGE = 1_000;
+/** A page ends early beyond this, as calls may be a MiB each. Of what can be large in them, as JSON. */
+export const PAGE_BYTES = 8 * MIB;
+/** Calls read at a time, so that one page of large ones never is in memory whole. */
+export const CALLS_PER_READ = 128;
 
 export const MAX_DIMENSIONS = 3;
 export const GROUPS_PER_ANSWER = 1_000;

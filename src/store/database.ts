@@ -30,9 +30,10 @@ export function createPool(
   options: PoolOptions,
   onError: (error: Error) => void,
 ): pg.Pool {
+  const applicationName = `call-logger ${options.name}`;
   const pool = new pg.Pool({
     ...target,
-    application_name: `call-logger ${options.name}`,
+    application_name: applicationName,
     max: options.max,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     idleTimeoutMillis: 30_000,
@@ -41,7 +42,7 @@ export function createPool(
     query_timeout: options.statementTimeoutMs === 0 ? 0 : options.statementTimeoutMs + 5_000,
     types: { getTypeParser },
     // eslint-disable-next-line @typescript-eslint/no-misused-promises -- the pool waits for it; its types do not say so
-    onConnect: (client) => settle(client, options.statementTimeoutMs),
+    onConnect: (client) => settle(client, applicationName, options.statementTimeoutMs),
   });
   pool.on('error', onError);
   // Of a connection that breaks at work its user hears through the query under way; without a listener of its own the
@@ -52,17 +53,23 @@ export function createPool(
 
 /**
  * What every session relies on, whatever the URL, the role or the database say. Without synchronous commit a committed
- * batch could be lost in a crash of PostgreSQL after its events have left the spool; stricter settings stay.
+ * batch could be lost in a crash of PostgreSQL after its events have left the spool; stricter settings stay. By its
+ * name a restore knows a service that is attached (upkeep/backup/target.ts): a name in the URL must not hide it.
  */
-async function settle(client: pg.ClientBase, statementTimeoutMs: number): Promise<void> {
+async function settle(
+  client: pg.ClientBase,
+  applicationName: string,
+  statementTimeoutMs: number,
+): Promise<void> {
   await client.query(
     `select
        set_config('datestyle', 'ISO', false),
        set_config('timezone', 'UTC', false),
        set_config('statement_timeout', $1, false),
        set_config('idle_in_transaction_session_timeout', $2, false),
+       set_config('application_name', $3, false),
        case when current_setting('synchronous_commit') = 'off' then set_config('synchronous_commit', 'on', false) end`,
-    [String(statementTimeoutMs), String(IDLE_IN_TRANSACTION_TIMEOUT_MS)],
+    [String(statementTimeoutMs), String(IDLE_IN_TRANSACTION_TIMEOUT_MS), applicationName],
   );
 }
 
@@ -71,22 +78,50 @@ export function orm(client: pg.Pool | pg.PoolClient): NodePgDatabase {
   return drizzle(client);
 }
 
-/** Runs the work in a transaction of its own; anything it throws rolls back. */
+/**
+ * Runs the work in a transaction of its own; anything it throws rolls back.
+ * @param signal ends the connection, and with it whatever it is doing
+ */
 export async function inTransaction<T>(
   pool: pg.Pool,
   work: (client: pg.PoolClient) => Promise<T>,
+  signal?: AbortSignal,
 ): Promise<T> {
   const client = await pool.connect();
+  let isHeld = true;
+  const release = (broken: boolean): void => {
+    if (isHeld) client.release(broken);
+    isHeld = false;
+  };
+  // Closing the connection ends the transaction on the server, whatever state either side is in.
+  const drop = (): void => {
+    release(true);
+  };
+  signal?.addEventListener('abort', drop);
   try {
+    signal?.throwIfAborted();
     await client.query('begin');
     const result = await work(client);
     await client.query('commit');
-    client.release();
+    release(false);
     return result;
   } catch (error) {
-    // Closing the connection ends the transaction on the server, whatever state either side is in.
-    client.release(true);
+    drop();
     throw error;
+  } finally {
+    signal?.removeEventListener('abort', drop);
+  }
+}
+
+/** How often PostgreSQL looks whether the client is still there while a query runs that has nothing to tell yet. */
+const LOOK_EVERY_MS = '1000';
+
+/** For the session: a query ends soon after its connection was closed. */
+export async function noticeLeaving(client: pg.ClientBase): Promise<void> {
+  try {
+    await client.query(`select set_config('client_connection_check_interval', $1, false)`, [LOOK_EVERY_MS]);
+  } catch {
+    // Some systems cannot look; there a query ends at its next row, or at its time limit.
   }
 }
 

@@ -37,6 +37,16 @@ export class StoreUnavailableError extends Error {
   }
 }
 
+/** So many questions are being answered that this one could not begin; the same one may be answered later. */
+export class StoreBusyError extends Error {
+  override readonly name = 'StoreBusyError';
+  readonly code = 'STORE_BUSY';
+  readonly retryAfterS = 5;
+  constructor(override readonly cause?: unknown) {
+    super('too many questions are being answered', { cause });
+  }
+}
+
 /** The question took longer than a question may; a narrower one may be answered. */
 export class QuestionTooSlowError extends Error {
   override readonly name = 'QuestionTooSlowError';
@@ -62,7 +72,8 @@ const PROBE_EVERY_MS = 5_000;
 export class Store {
   readonly #stopping = new AbortController();
   readonly #pools: pg.Pool[] = [];
-  #readers: Readers | undefined;
+  #readPools: ReadPools | undefined;
+  #exports: Exports | undefined;
   #running: Promise<void> | undefined;
   #state: StoreState = 'starting';
   #serverVersion: string | null = null;
@@ -94,40 +105,51 @@ export class Store {
     this.#stopping.abort();
     this.#state = 'stopped';
     // An export takes as long as its reader, for whom nothing waits here.
-    this.#readers?.exports.close();
+    this.#exports?.close();
     await settlesWithin(Promise.all([this.#running, ...this.#pools.map((pool) => pool.end())]), deadlineMs);
   }
 
-  /** @throws StoreUnavailableError */
+  /** @throws StoreUnavailableError, StoreBusyError */
   call(callId: string): Promise<CallWithHistory | null> {
-    return this.#read(({ calls }) => readCall(calls, callId));
+    return this.#read('calls', (pool) => readCall(pool, callId));
   }
 
-  /** @throws StoreUnavailableError, QuestionTooSlowError */
+  /** @throws StoreUnavailableError, StoreBusyError, QuestionTooSlowError */
   calls(question: CallsQuestion): Promise<ViewRow[]> {
-    return this.#read(({ calls }) => readCalls(calls, question));
+    return this.#read('calls', (pool) => readCalls(pool, question));
   }
 
-  /** @throws StoreUnavailableError, QuestionTooSlowError, UnknownTimeZoneError */
-  statistics(question: StatisticsQuestion): Promise<Statistics> {
-    return this.#read(({ statistics }) => readStatistics(statistics, question));
+  /**
+   * @param signal ends the query when nobody waits for it any more
+   * @throws StoreUnavailableError, StoreBusyError, QuestionTooSlowError, UnknownTimeZoneError
+   */
+  statistics(question: StatisticsQuestion, signal?: AbortSignal): Promise<Statistics> {
+    return this.#read('statistics', (pool) => readStatistics(pool, question, signal));
   }
 
-  /** @throws StoreUnavailableError, QuestionTooSlowError, ExportsBusyError */
-  openExport(question: ExportQuestion): Promise<OpenExport> {
-    return this.#read(({ exports }) => exports.open(question));
+  /**
+   * @param signal ends the opening when nobody waits for it any more
+   * @throws StoreUnavailableError, QuestionTooSlowError, ExportsBusyError
+   */
+  openExport(question: ExportQuestion, signal?: AbortSignal): Promise<OpenExport> {
+    return this.#read('exports', () => {
+      if (this.#exports === undefined) throw new StoreUnavailableError();
+      return this.#exports.open(question, signal);
+    });
   }
 
-  async #read<T>(work: (readers: Readers) => Promise<T>): Promise<T> {
-    if (this.#readers === undefined) throw new StoreUnavailableError();
+  async #read<T>(reader: keyof ReadPools, work: (pool: pg.Pool) => Promise<T>): Promise<T> {
+    const pool = this.#readPools?.[reader];
+    if (pool === undefined) throw new StoreUnavailableError();
     try {
-      return await work(this.#readers);
+      return await work(pool);
     } catch (error) {
-      if (error instanceof ReadError) throw error;
+      if (error instanceof ReadError || error instanceof StoreUnavailableError) throw error;
       const classified = classify(error);
       // Without what drizzle adds, SQL and parameters, which must not reach a log.
       const reason = new Error(inWords(classified));
       if (classified.code === QUERY_CANCELED) throw new QuestionTooSlowError(reason);
+      if (classified.label === 'timeout' && isTaken(pool)) throw new StoreBusyError(reason);
       if (isUnavailable(classified)) throw new StoreUnavailableError(reason);
       throw reason;
     }
@@ -169,10 +191,13 @@ export class Store {
           max: UPKEEP_CONNECTIONS,
           statementTimeoutMs: 0,
         });
-        this.#readers = { calls, statistics, exports: new Exports(exports) };
+        // A connection of its own: readers that take all of theirs are no sign that PostgreSQL is away.
+        const probe = this.#pool(target, { name: 'probe', max: 1, statementTimeoutMs: READ_TIMEOUT_MS });
+        this.#readPools = { calls, statistics, exports };
+        this.#exports = new Exports(exports);
         this.#state = 'up';
         onReady({ drainPool, upkeepPool, target });
-        await this.#watch(calls, signal);
+        await this.#watch(probe, signal);
         return;
       } catch (error) {
         this.#failed(error, 'PostgreSQL is not ready yet; events wait on the spool');
@@ -238,10 +263,15 @@ export interface ReadyStore {
   readonly target: ConnectionTarget;
 }
 
-interface Readers {
+interface ReadPools {
   readonly calls: pg.Pool;
   readonly statistics: pg.Pool;
-  readonly exports: Exports;
+  readonly exports: pg.Pool;
+}
+
+/** Whether it is others' questions that one has to wait for. */
+function isTaken(pool: pg.Pool): boolean {
+  return pool.totalCount >= pool.options.max && pool.idleCount === 0;
 }
 
 /** SQLSTATE of a statement that ran into its time limit. */

@@ -5,14 +5,15 @@
  * What is exactly at the cutoff stays.
  *
  * Ingest goes on beside it: each transaction takes a few hundred calls (see cleanup/remove.ts for what it waits for),
- * and between two there is a rest, so that a first run over years of history takes its time rather than the machine's.
+ * and rests are made between them, so that a first run over years of history takes its time rather than the machine's.
  * A call that is stored again after it was deleted is an ordinary call.
  */
 import type pg from 'pg';
-import { Backoff, sleep } from '../lib/backoff.js';
+import { Backoff } from '../lib/backoff.js';
 import { errorCode } from '../lib/errors.js';
 import type { UtcTime } from '../lib/time.js';
 import { countExpired, expiredCalls, expiredOrphans } from './cleanup/find.js';
+import { pace } from './cleanup/pace.js';
 import {
   ContendedError,
   type Deleted,
@@ -30,6 +31,8 @@ export interface CleanUpOptions {
   readonly signal: AbortSignal;
   /** Calls in one transaction. */
   readonly maxCalls?: number;
+  /** After each statement that looks and each transaction, as a multiple of the time it took. */
+  readonly rest?: number;
 }
 
 export interface CleanUpResult {
@@ -42,33 +45,29 @@ export interface CleanUpResult {
 
 /** Thousands of rows with their clicks: some 100 ms in one transaction. */
 const MAX_CALLS = 500;
+/** A tenth of the time at work. */
+const REST = 9;
 const MAX_ATTEMPTS = 5;
-/** Rest between two transactions, as a multiple of the time the first one took. */
-const REST = 4;
-const MAX_REST_MS = 2_000;
 
 /** @throws what PostgreSQL says, and what the way to it does; what was deleted until then stays deleted */
 export async function cleanUp(pool: pg.Pool, options: CleanUpOptions): Promise<CleanUpResult> {
-  const { cutoff, dryRun, signal, maxCalls = MAX_CALLS } = options;
+  const { cutoff, dryRun, signal, maxCalls = MAX_CALLS, rest = REST } = options;
   if (dryRun) return { deleted: await countExpired(pool, cutoff), postponed: 0, stopped: false };
 
   let deleted = NOTHING;
   let postponed = 0;
-  let restMs = 0;
+  const paced = pace(rest, signal);
+  const search = { pool, cutoff, maxCalls, signal, paced };
   const work = [
-    [expiredCalls(pool, cutoff, maxCalls), removeCalls],
+    [expiredCalls(search), removeCalls],
     // After the calls: what is stored of a call while it is deleted is an orphan.
-    [expiredOrphans(pool, cutoff, maxCalls, signal), removeOrphanEvents],
+    [expiredOrphans(search), removeOrphanEvents],
   ] as const;
   for (const [batches, remove] of work) {
     for await (const callIds of batches) {
-      await sleep(restMs, signal);
-      if (signal.aborted) break;
-      const startedAt = performance.now();
-      const done = await persist(callIds, (ids) => remove(pool, cutoff, ids), signal);
+      const done = await paced(() => persist(callIds, (ids) => remove(pool, cutoff, ids), signal));
       deleted = sumOf(deleted, done.deleted);
       postponed += done.postponed;
-      restMs = Math.min((performance.now() - startedAt) * REST, MAX_REST_MS);
     }
   }
   return { deleted, postponed, stopped: signal.aborted };
@@ -102,7 +101,6 @@ async function persist(
   let deleted = NOTHING;
   let postponed = 0;
   for (const callId of callIds) {
-    if (signal.aborted) break;
     const done = await persist([callId], remove, signal);
     deleted = sumOf(deleted, done.deleted);
     postponed += done.postponed;

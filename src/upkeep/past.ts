@@ -4,7 +4,7 @@ import { type UtcTime, utcTimeFromMs, utcTimeToMs } from '../lib/time.js';
 import type { RunState } from './runs.js';
 
 export interface BackupPast {
-  /** When the last good backup was finished: complete, and not refuted by its last verification. */
+  /** When the last good backup was finished: complete, not deleted since, and not refuted by its last verification. */
   readonly lastGoodMs: number | null;
   /** When the last attempt of the schedule ended that gave no good one. */
   readonly lastFailureMs: number | null;
@@ -37,7 +37,7 @@ export async function backupPast(pool: pg.Pool, nowMs: number): Promise<BackupPa
                   and v.detail->>'backup_id' = b.detail->>'backup_id'
                 order by v.started_at desc limit 1), 'true') = 'true' as good
        from upkeep_runs b
-       where b.task = 'backup' and b.started_at < $1)
+       where b.task = 'backup' and b.started_at < $1 and b.detail->>'removed_at' is null)
      select max(ended_at) filter (where good) as last_good,
             max(ended_at) filter (where not good and trigger = 'schedule' and state <> 'stopped') as last_failure
      from backups`,

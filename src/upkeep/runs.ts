@@ -109,3 +109,21 @@ export async function markInterrupted(client: pg.ClientBase, task: Task): Promis
     [task, INTERRUPTED],
   );
 }
+
+/** A backup that was deleted is no good one any more: the next is due as if it had never been. */
+export async function markBackupRemoved(pool: pg.Pool, backupId: string, removedAt: UtcTime): Promise<void> {
+  await pool.query(
+    `update upkeep_runs set detail = (detail::jsonb || jsonb_build_object('removed_at', $2::text))::json
+     where task = 'backup' and detail->>'backup_id' = $1`,
+    [backupId, removedAt],
+  );
+}
+
+/** A restored database knows the run of its own backup only as it was in the middle of it. */
+export async function completeOwnBackup(pool: pg.Pool, backupId: string, finishedAt: UtcTime): Promise<void> {
+  await pool.query(
+    `update upkeep_runs set state = 'complete', finished_at = $2
+     where task = 'backup' and state = 'running' and detail->>'backup_id' = $1`,
+    [backupId, finishedAt],
+  );
+}

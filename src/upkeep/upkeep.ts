@@ -2,12 +2,13 @@ import type { Readable } from 'node:stream';
 import type pg from 'pg';
 import { sleep } from '../lib/backoff.js';
 import { settlesWithin } from '../lib/deadline.js';
-import type { UtcTime } from '../lib/time.js';
+import { type UtcTime, utcTimeFromMs } from '../lib/time.js';
 import type { Logger } from '../observe/logger.js';
 import type { ConnectionTarget } from '../store/database.js';
 import { classify, isUnavailable } from '../store/errors.js';
 import { StoreUnavailableError } from '../store/store.js';
 import { BackupCatalogue } from './backup/catalogue.js';
+import { CannotVerifyError } from './backup/errors.js';
 import type { Verification } from './backup/verify-backup.js';
 import { type ListedBackup, listBackups } from './backup-list.js';
 import { deleteDeadLetter } from './dead-letters/delete.js';
@@ -28,7 +29,7 @@ import {
   type ScheduleStatus,
   scheduleStatus,
 } from './overview.js';
-import { listRuns, type Run, type RunsQuestion } from './runs.js';
+import { listRuns, markBackupRemoved, type Run, type RunsQuestion } from './runs.js';
 import { type Clock, type Job, repeat } from './schedule.js';
 import { backup, cleanup, countCleanup, type Keeping, verify } from './tasks.js';
 
@@ -168,6 +169,9 @@ export class Upkeep {
     const known = found.state === 'complete' ? found : await this.backup(id);
     if (known?.state === 'running') return false;
     if (this.#verifying.has(id)) throw new BackupInUseError();
+    const pool = this.#keeping?.pool;
+    // First, so that a backup which is gone is never taken for the last good one.
+    if (pool !== undefined) await markBackupRemoved(pool, id, utcTimeFromMs(this.#clock.now()));
     await this.#catalogue.remove(id);
     return true;
   }
@@ -232,6 +236,8 @@ export class Upkeep {
       return await this.#track(work(this.#keeping));
     } catch (error) {
       signal.throwIfAborted();
+      // Whatever it comes from: it is not the store that is away.
+      if (error instanceof CannotVerifyError) throw error;
       if (isUnavailable(classify(error))) throw new StoreUnavailableError(new Error(reasonOf(error)));
       throw error;
     }

@@ -108,8 +108,9 @@ t.test('from an empty database to a restored one, each step by its command', asy
     { call_id: 'a', clicks: 1 },
     { call_id: 'b', clicks: 0 },
   ]);
-  t.match(await listRuns(pool, { limit: 1 }), [
+  t.match(await listRuns(pool, { limit: 2 }), [
     { task: 'restore', state: 'complete', detail: { id, rows: { calls: 2 }, compared: true, lost: null } },
+    { task: 'backup', state: 'complete', detail: { backup_id: id }, finished_at: Date },
   ]);
   const occupied = await run('restore', [file, '--into', target.url], env);
   t.equal(occupied.code, 2);

@@ -36,9 +36,9 @@ async function house(
 ): Promise<House> {
   const asked: ExportQuestion[] = [];
   const exports = {
-    openExport: async (question: ExportQuestion) => {
+    openExport: async (question: ExportQuestion, signal: AbortSignal) => {
       asked.push(question);
-      return open(question);
+      return open(question, signal);
     },
   };
   const built = testApp({ exports, ...overrides }, undefined, stallMs);
@@ -296,7 +296,9 @@ t.test('a client that goes away ends the source', async (t) => {
   t.test('before the source was open', async (t) => {
     const { body } = bodyOf(Infinity);
     const opening = new Deferred<undefined>();
-    const { port, app } = await house(t, async () => {
+    let told: AbortSignal | undefined;
+    const { port, app, verdict } = await house(t, async (_question, signal) => {
+      told = signal;
       await opening.promise;
       return someExport({ body });
     });
@@ -306,8 +308,10 @@ t.test('a client that goes away ends the source', async (t) => {
     const [, response] = await responded;
     leaving.destroy();
     await once(response, 'close');
+    t.ok(told?.aborted, 'who opens it can stop');
     opening.resolve(undefined);
     if (!body.closed) await once(body, 'close').catch(() => undefined);
+    t.match(await verdict(), { state: 'failed', error: 'the client closed the connection' });
     t.ok(body.destroyed);
   });
 });

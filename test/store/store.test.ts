@@ -7,7 +7,7 @@ import { clvPercent, decimalOdds, impliedRoiPercent } from '../../src/events/odd
 import { classify } from '../../src/store/errors.js';
 import { migrate } from '../../src/store/migrate.js';
 import { type CallWithHistory, readCall } from '../../src/store/read/call.js';
-import { Store, StoreUnavailableError } from '../../src/store/store.js';
+import { Store, StoreBusyError, StoreUnavailableError } from '../../src/store/store.js';
 import { drainPool, IN_TIME_MS, lockWaiters, openHouse, silent, until } from '../helpers/drain.js';
 import { type Body, callOf, clickOf, recordOf, recordsOf, resultOf } from '../helpers/events.js';
 import { createDatabase, createMigratedDatabase } from '../helpers/postgres.js';
@@ -383,4 +383,65 @@ t.test('a question whose connection breaks is one that may be asked again', asyn
   await locker.query('rollback');
   locker.release();
   t.equal(await store.call('any'), null);
+});
+
+t.test('questions that wait for others in vain are told so, and PostgreSQL is not called away', async (t) => {
+  const fresh = await createMigratedDatabase(t);
+  const store = new Store({
+    locate: async () => ({ connectionString: fresh.url }),
+    drainConnections: 1,
+    log: silent,
+  });
+  t.teardown(() => store.stop(5_000));
+  store.start(() => undefined);
+  await until(() => store.state === 'up' && store.serverVersion !== null);
+  const locker = await fresh.pool().connect();
+  await locker.query('begin; lock table calls in access exclusive mode');
+  const watching = fresh.pool({ max: 1 });
+  const slow = Array.from({ length: 4 }, () => store.call('any'));
+  await until(async () => (await lockWaiters(watching)) === 4);
+  await t.rejects(store.call('one too many'), StoreBusyError);
+  t.equal(store.state, 'up');
+  await locker.query('rollback');
+  locker.release();
+  t.strictSame(await Promise.all(slow), [null, null, null, null]);
+});
+
+t.test('statistics and exports that nobody waits for any more end in the database too', async (t) => {
+  const fresh = await createMigratedDatabase(t);
+  const store = new Store({
+    locate: async () => ({ connectionString: fresh.url }),
+    drainConnections: 1,
+    log: silent,
+  });
+  t.teardown(() => store.stop(5_000));
+  store.start(() => undefined);
+  await until(() => store.state === 'up' && store.serverVersion !== null);
+  const locker = await fresh.pool().connect();
+  await locker.query('begin; lock table calls in access exclusive mode');
+  const watching = fresh.pool({ max: 1 });
+  const leaving = new AbortController();
+  const question = {
+    groupBy: ['sport'],
+    measures: ['calls'],
+    filters: {},
+    timeZone: 'UTC',
+    minCalls: 1,
+    sort: { by: 'calls', descending: true },
+    limit: 1,
+  } as const;
+  const answers = Promise.allSettled([
+    store.statistics(question, leaving.signal),
+    store.openExport({ subject: 'calls', format: 'csv', filters: {} }, leaving.signal),
+  ]);
+  await until(async () => (await lockWaiters(watching)) === 2);
+  leaving.abort();
+  t.strictSame(
+    (await answers).map(({ status }) => status),
+    ['rejected', 'rejected'],
+  );
+  await until(async () => (await lockWaiters(watching)) === 0);
+  t.pass('while the lock is still held');
+  await locker.query('rollback');
+  locker.release();
 });

@@ -33,7 +33,7 @@ const NEW: UtcTime = '2025-10-23T00:00:00.000000Z';
 const never = new AbortController().signal;
 
 function run(pool: pg.Pool, options: Partial<CleanUpOptions> = {}): ReturnType<typeof cleanUp> {
-  return cleanUp(pool, { cutoff: CUTOFF, dryRun: false, signal: never, ...options });
+  return cleanUp(pool, { cutoff: CUTOFF, dryRun: false, signal: never, rest: 0, ...options });
 }
 
 /** A pool as upkeep has it. */
@@ -256,7 +256,7 @@ t.test(
     ]);
     await logDeletes(pool);
     const stopping = new AbortController();
-    const running = run(pool, { maxCalls: 100, signal: stopping.signal });
+    const running = run(pool, { maxCalls: 100, rest: 10, signal: stopping.signal });
     await until(async () => (await loggedDeletes(pool, 'calls')).length >= 3);
     stopping.abort();
     const first = await running;

@@ -35,9 +35,9 @@ function restore(url: string, changes: Partial<RestoreRequest> = {}): Promise<Re
 
 /** A pool of an operator's own: no service. */
 function plainPool(t: Teardown, url: string): pg.Pool {
-  const named = new URL(url);
-  named.searchParams.set('application_name', 'psql');
-  return testPool(t, named.href);
+  const plain = testPool(t, url);
+  plain.on('connect', (client) => void client.query(`set application_name = 'psql'`));
+  return plain;
 }
 
 async function hasOurs(pool: pg.Pool): Promise<boolean> {
@@ -104,7 +104,17 @@ t.test('while a service is attached, or migrates, nothing is restored', async (t
     name: 'RestoreRefusedError',
     message: /a service is attached to the database \S+ \(call-logger test\): stop it first/,
   });
+  const url = new URL(empty.url);
+  url.searchParams.set('application_name', 'dashboards');
+  const renamed = testPool(t, url.href);
+  await renamed.query('select');
   const own = rows.map(({ pid }) => pid);
+  await t.rejects(
+    restore(empty.url, { ownPids: own }),
+    { message: /a service is attached/ },
+    'also one whose DATABASE_URL has a name of its own',
+  );
+  await renamed.end();
   t.match(await restore(empty.url, { ownPids: own }), { compared: true }, 'own sessions are none');
   await service.end();
 

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { buffer } from 'node:stream/consumers';
 import t from 'tap';
+import { backupPast } from '../../src/upkeep/past.js';
 import type { Upkeep } from '../../src/upkeep/upkeep.js';
 import { accountOf, drainPool, IN_TIME_MS, openHouse, until } from '../helpers/drain.js';
 import { callOf, clickOf, recordsOf } from '../helpers/events.js';
@@ -75,7 +76,10 @@ t.test('a backup on request: under way at once, one at a time, complete with its
 
   t.match(await upkeep.verifyBackup(id), { ok: true, problems: [], rows: { calls: 0 } });
   t.match(await upkeep.backup(id), { verified_at: String });
+  const good = async () => (await backupPast(drainPool(t, database.url, 1), Date.now())).lastGoodMs;
+  t.not(await good(), null);
   t.equal(await upkeep.removeBackup(id), true);
+  t.equal(await good(), null, 'what was deleted is no good backup');
   t.equal(await upkeep.removeBackup(id), false);
   t.strictSame(await upkeep.backups(), []);
   t.equal(await upkeep.verifyBackup(id), null);

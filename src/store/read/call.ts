@@ -13,27 +13,31 @@ export type CallWithHistory = InferSelectViewModel<typeof arbitrageCalls> & {
   readonly results: ResultHistory[];
 };
 
-/** One call by its id; null when it is not stored. The two statements may see a result arrive in between. */
+/** One call by its id, with its history as of the same moment; null when it is not stored. */
 export async function readCall(pool: pg.Pool, callId: string): Promise<CallWithHistory | null> {
-  const db = orm(pool);
-  const [call] = await db.select().from(arbitrageCalls).where(eq(arbitrageCalls.call_id, callId));
-  if (call === undefined) return null;
-  const history = await db
-    .select({
-      event_id: results.event_id,
-      outcome: results.outcome,
-      profit_actual: results.profit_actual,
-      closing_line_a: results.closing_line_a,
-      closing_line_b: results.closing_line_b,
-      clv_a: results.clv_a,
-      clv_b: results.clv_b,
-      line_movement_speed: results.line_movement_speed,
-      closed_at: results.closed_at,
-      settled_at: results.settled_at,
-      received_at: results.received_at,
-    })
-    .from(results)
-    .where(eq(results.call_id, callId))
-    .orderBy(asc(results.settled_at), asc(results.event_id));
-  return { ...call, results: history };
+  return orm(pool).transaction(
+    async (db) => {
+      const [call] = await db.select().from(arbitrageCalls).where(eq(arbitrageCalls.call_id, callId));
+      if (call === undefined) return null;
+      const history = await db
+        .select({
+          event_id: results.event_id,
+          outcome: results.outcome,
+          profit_actual: results.profit_actual,
+          closing_line_a: results.closing_line_a,
+          closing_line_b: results.closing_line_b,
+          clv_a: results.clv_a,
+          clv_b: results.clv_b,
+          line_movement_speed: results.line_movement_speed,
+          closed_at: results.closed_at,
+          settled_at: results.settled_at,
+          received_at: results.received_at,
+        })
+        .from(results)
+        .where(eq(results.call_id, callId))
+        .orderBy(asc(results.settled_at), asc(results.event_id));
+      return { ...call, results: history };
+    },
+    { isolationLevel: 'repeatable read', accessMode: 'read only' },
+  );
 }

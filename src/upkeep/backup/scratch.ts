@@ -24,9 +24,25 @@ export async function inScratch<T>(
   signal: AbortSignal,
   work: (client: pg.PoolClient) => Promise<T>,
 ): Promise<T> {
-  return scratch.kind === 'given'
-    ? inDatabase(scratch.target, 'VERIFY_DATABASE_URL', signal, work)
-    : inNewDatabase(scratch, signal, work);
+  if (scratch.kind === 'beside') return inNewDatabase(scratch, signal, work);
+  await requireReachable(scratch.target, GIVEN);
+  return inDatabase(scratch.target, GIVEN, signal, work);
+}
+
+const GIVEN = 'VERIFY_DATABASE_URL';
+
+/** Of a database that is not the store's: that it is away is not to be told as if the store were. */
+async function requireReachable(target: ConnectionTarget, called: string): Promise<void> {
+  const pool = createPool(target, { name: 'verify', max: 1, statementTimeoutMs: 0 }, () => undefined);
+  try {
+    await pool.query('select');
+  } catch (error) {
+    // A name with several addresses fails with several errors and no message.
+    const reason = messageOf(error) || errorCode(error);
+    throw new CannotVerifyError(`${called} cannot be reached: ${reason ?? '?'}`, { cause: error });
+  } finally {
+    await pool.end();
+  }
 }
 
 async function inDatabase<T>(

@@ -1,12 +1,23 @@
 /** What is older than the cutoff. None of these statements locks anything. */
 import type pg from 'pg';
 import type { UtcTime } from '../../lib/time.js';
+import type { Paced } from './pace.js';
 import type { Deleted } from './remove.js';
 
 /** Clicks and results in one transaction, unless one call alone has more. */
 const MAX_EVENTS = 10_000;
 /** Calls that one statement looks through for orphans. */
 const MAX_LOOKED_AT = 5_000;
+
+export interface Search {
+  readonly pool: pg.Pool;
+  readonly cutoff: UtcTime;
+  /** In one batch. */
+  readonly maxCalls: number;
+  /** Aborted: nothing further is looked for. */
+  readonly signal: AbortSignal;
+  readonly paced: Paced;
+}
 
 interface Expired {
   readonly call_id: string;
@@ -18,66 +29,80 @@ interface Expired {
  * Calls sent before the cutoff, oldest first, in batches. Each is looked at once: a call that comes back while this goes
  * on is for the next run.
  */
-export async function* expiredCalls(
-  pool: pg.Pool,
-  cutoff: UtcTime,
-  maxCalls: number,
-): AsyncGenerator<string[], void> {
-  let after: { sent_at: string; call_id: string } | undefined = { sent_at: '-infinity', call_id: '' };
-  while (after !== undefined) {
-    const { rows }: pg.QueryResult<Expired & { sent_at: UtcTime }> = await pool.query(
-      `select call_id, sent_at,
-         coalesce((select clicks from call_states where call_states.call_id = calls.call_id), 0)
-         + (select count(*) from results where results.call_id = calls.call_id) as events
-       from calls
-       where sent_at < $1 and sent_at >= $2 and (sent_at, call_id) > ($2, $3)
-       order by sent_at, call_id
-       limit $4`,
-      [cutoff, after.sent_at, after.call_id, maxCalls],
-    );
-    yield* batchesOf(rows, maxCalls);
-    after = rows.at(-1);
+export async function* expiredCalls(search: Search): AsyncGenerator<string[], void> {
+  let after: CallPlace | undefined = { sent_at: '-infinity', call_id: '' };
+  while (after !== undefined && !search.signal.aborted) {
+    const page: FoundCall[] = await search.paced(lookForCalls(search, after));
+    yield* batchesOf(page, search.maxCalls);
+    after = page.at(-1);
   }
 }
+
+interface CallPlace {
+  readonly sent_at: string;
+  readonly call_id: string;
+}
+type FoundCall = Expired & CallPlace;
+
+const lookForCalls = (search: Search, after: CallPlace) => async (): Promise<FoundCall[]> => {
+  const { rows } = await search.pool.query<FoundCall>(
+    `select call_id, sent_at,
+       coalesce((select clicks from call_states where call_states.call_id = calls.call_id), 0)
+       + (select count(*) from results where results.call_id = calls.call_id) as events
+     from calls
+     where sent_at < $1 and sent_at >= $2 and (sent_at, call_id) > ($2, $3)
+     order by sent_at, call_id
+     limit $4`,
+    [search.cutoff, after.sent_at, after.call_id, search.maxCalls],
+  );
+  return rows;
+};
 
 /**
  * Calls that are not stored and have clicks or results received before the cutoff, in batches.
  *
- * Every click and result has a row of state under its call_id, so orphans are the states without a call: found by
- * walking the primary keys of both tables side by side, a page at a time.
+ * Every click and result has a row of state under its call_id, so orphans are the states without a call: found by walking
+ * call_states by its key and looking for each call, a page at a time. That is all reading, and of indexes alone.
  */
-export async function* expiredOrphans(
-  pool: pg.Pool,
-  cutoff: UtcTime,
-  maxCalls: number,
-  signal: AbortSignal,
-): AsyncGenerator<string[], void> {
+export async function* expiredOrphans(search: Search): AsyncGenerator<string[], void> {
   let after: string | null = '';
-  while (after !== null && !signal.aborted) {
-    const { rows }: pg.QueryResult<{ through: string | null; orphans: Expired[] }> = await pool.query(
-      `with page as materialized (
-         select call_id from call_states where call_id > $2 order by call_id limit $3
-       ),
-       lonely as materialized (
-         select call_id from page where not exists (select from calls where calls.call_id = page.call_id)
-       ),
-       orphans as (
-         select call_id,
-           (select count(*) from clicks where clicks.call_id = lonely.call_id)
-           + (select count(*) from results where results.call_id = lonely.call_id) as events
-         from lonely
-         where exists (select from clicks where clicks.call_id = lonely.call_id and received_at < $1)
-           or exists (select from results where results.call_id = lonely.call_id and received_at < $1)
-       )
-       select
-         (select max(call_id) from page) as through,
-         coalesce((select json_agg(orphans order by call_id) from orphans), '[]') as orphans`,
-      [cutoff, after, MAX_LOOKED_AT],
-    );
-    yield* batchesOf(rows[0]?.orphans ?? [], maxCalls);
-    after = rows[0]?.through ?? null;
+  while (after !== null && !search.signal.aborted) {
+    const page: OrphanPage = await search.paced(lookForOrphans(search, after));
+    yield* batchesOf(page.orphans, search.maxCalls);
+    after = page.through;
   }
 }
+
+interface OrphanPage {
+  /** The last call_id that was looked at; null when there was none. */
+  readonly through: string | null;
+  readonly orphans: readonly Expired[];
+}
+
+const lookForOrphans = (search: Search, after: string) => async (): Promise<OrphanPage> => {
+  const { rows } = await search.pool.query<OrphanPage>(
+    `with page as materialized (
+       select call_id from call_states where call_id > $2 order by call_id limit $3
+     ),
+     lonely as materialized (
+       -- Looked up one by one on purpose: a join, if the planner takes it for cheaper, reads all calls for each page.
+       select call_id from page where (select true from calls where calls.call_id = page.call_id) is null
+     ),
+     orphans as (
+       select call_id,
+         (select count(*) from clicks where clicks.call_id = lonely.call_id)
+         + (select count(*) from results where results.call_id = lonely.call_id) as events
+       from lonely
+       where exists (select from clicks where clicks.call_id = lonely.call_id and received_at < $1)
+         or exists (select from results where results.call_id = lonely.call_id and received_at < $1)
+     )
+     select
+       (select max(call_id) from page) as through,
+       coalesce((select json_agg(orphans order by call_id) from orphans), '[]') as orphans`,
+    [search.cutoff, after, MAX_LOOKED_AT],
+  );
+  return onlyRow(rows);
+};
 
 /** Cuts by calls and by events. */
 function* batchesOf(expired: readonly Expired[], maxCalls: number): Generator<string[], void> {
@@ -112,6 +137,11 @@ export async function countExpired(pool: pg.Pool, cutoff: UtcTime): Promise<Dele
        ${eventsOf('results')} as results`,
     [cutoff],
   );
-  if (rows[0] === undefined) throw new Error('a count gave no row');
-  return rows[0];
+  return onlyRow(rows);
+}
+
+function onlyRow<Row>(rows: readonly Row[]): Row {
+  const [row] = rows;
+  if (row === undefined) throw new Error('an aggregate gave no row');
+  return row;
 }

@@ -16,6 +16,9 @@ import {
 import type { Teardown } from '../../helpers/postgres.js';
 import { temporaryDirectory } from '../../helpers/service.js';
 
+/** Text that holds JSON, in formats that have no type of their own for it. */
+const JSON_COLUMNS: ReadonlySet<string> = new Set(['raw', 'notified_user_ids']);
+
 /** Numbers as doubles, times and dates as text, JSON parsed. */
 export type ExportedRow = Readonly<Record<string, unknown>>;
 
@@ -26,8 +29,8 @@ export interface Exported extends Omit<OpenExport, 'body'> {
 export const FORMATS: readonly ExportFormat[] = ['csv', 'ndjson', 'parquet'];
 
 /** As the store has them. */
-export function exportsOn(t: Teardown, url: string): { exports: Exports; pool: pg.Pool } {
-  const options = { name: 'export', max: 2, statementTimeoutMs: 0 };
+export function exportsOn(t: Teardown, url: string, max = 2): { exports: Exports; pool: pg.Pool } {
+  const options = { name: 'export', max, statementTimeoutMs: 0 };
   const pool = createPool({ connectionString: url }, options, () => undefined);
   const exports = new Exports(pool);
   t.teardown(async () => {
@@ -142,7 +145,7 @@ export async function parquetOf(t: Teardown, file: Buffer, condition = 'true'): 
   return {
     rows: rows.map((row) =>
       Object.fromEntries(
-        Object.entries(row).map(([name, value]) => [name, plainValue(value, types[name] === 'JSON')]),
+        Object.entries(row).map(([name, value]) => [name, plainValue(value, JSON_COLUMNS.has(name))]),
       ),
     ),
     types,

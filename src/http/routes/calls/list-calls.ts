@@ -1,8 +1,9 @@
 import type { FastifyInstance } from 'fastify';
 import type { CallPosition } from '../../../store/read/calls.js';
-import type { CallReader } from '../../deps.js';
+import type { CallFilters } from '../../../store/read/filters.js';
+import type { CallReader, CallRow } from '../../deps.js';
 import { type Mistake, Problem } from '../../errors.js';
-import { CALLS_PER_PAGE } from '../../limits.js';
+import { CALLS_PER_PAGE, CALLS_PER_READ, PAGE_BYTES } from '../../limits.js';
 import { security } from '../../plugins/openapi.js';
 import { readCallFilters } from '../../query/call-filters.js';
 import { queryMistake, refuseMistakes } from '../../query/mistakes.js';
@@ -35,17 +36,42 @@ export function listCallsRoute(scope: FastifyInstance, calls: CallReader): void 
       const filters = readCallFilters(query, mistakes);
       refuseMistakes(mistakes);
       const after = query.cursor === undefined ? undefined : readCursor(query.cursor);
-      const limit = query.limit ?? CALLS_PER_PAGE;
-      // One more than asked for tells whether there is a next page.
-      const found = await calls.calls({ filters, limit: limit + 1, after });
-      const page = found.slice(0, limit);
+      const { page, isLast } = await readPage(calls, filters, after, query.limit ?? CALLS_PER_PAGE);
       const last = page.at(-1);
-      return {
-        calls: page,
-        next_cursor: found.length > limit && last !== undefined ? cursorOf(last) : null,
-      };
+      return { calls: page, next_cursor: isLast || last === undefined ? null : cursorOf(last) };
     },
   );
+}
+
+interface Page {
+  readonly page: readonly CallRow[];
+  readonly isLast: boolean;
+}
+
+/** Up to `limit` calls, and at least one if there is one; fewer when they are large. */
+async function readPage(
+  calls: CallReader,
+  filters: CallFilters,
+  after: CallPosition | undefined,
+  limit: number,
+): Promise<Page> {
+  const page: CallRow[] = [];
+  let bytes = 0;
+  while (bytes <= PAGE_BYTES) {
+    // One more than asked for tells whether there is a next page.
+    const wanted = Math.min(CALLS_PER_READ, limit + 1 - page.length);
+    const found = await calls.calls({ filters, limit: wanted, after: page.at(-1) ?? after });
+    page.push(...found);
+    if (page.length > limit) return { page: page.slice(0, limit), isLast: false };
+    if (found.length < wanted) return { page, isLast: true };
+    for (const call of found) bytes += sizeOf(call);
+  }
+  return { page, isLast: false };
+}
+
+/** Bytes of what can be large in a call. */
+function sizeOf({ raw, notified_user_ids }: CallRow): number {
+  return JSON.stringify([raw, notified_user_ids]).length;
 }
 
 /** @throws Problem `invalid_cursor` */

@@ -59,7 +59,8 @@ export async function deliver(
 
 /** Tells what came first of all that ends a delivery early: each of them brings the others after it. */
 function watch(body: Readable, response: ServerResponse, stallMs: number): () => Interruption | undefined {
-  let first: Interruption | undefined;
+  // Whoever left before the body was there is not heard of a second time.
+  let first: Interruption | undefined = response.closed ? 'client_gone' : undefined;
   const reset = (reason: Interruption): void => {
     first ??= reason;
     // Without chunks (HTTP/1.0) an ordinary close would look like the end of the body.

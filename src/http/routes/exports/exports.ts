@@ -1,6 +1,7 @@
 import type { OutgoingHttpHeaders } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { ExportSource, StatusSource } from '../../deps.js';
+import { whenClientLeaves } from '../../leaving.js';
 import { type ExportManifest, type ExportQuery, FORMATS } from '../../schemas/exports.js';
 import { acceptsGzip } from './accept-encoding.js';
 import { CHECKSUM_TRAILER, deliver, type Delivery } from './deliver.js';
@@ -27,7 +28,7 @@ export function exportRoutes(scope: FastifyInstance, deps: ExportDeps): void {
         const question = exportQuestion(subject, request.query);
         // Before the export's own moment: what is stored in between is in the export, and never the other way round.
         const spooledAt = oldestSpooledAt(status);
-        const opened = await exports.openExport(question);
+        const opened = await exports.openExport(question, whenClientLeaves(reply.raw));
         const manifest = newManifest(question, opened, spooledAt);
         manifests.keep(manifest);
 

@@ -1,4 +1,5 @@
 import { quoted } from '../../../events/describe.js';
+import { isTimeZoneName } from '../../../lib/time-zone.js';
 import type { StatisticsQuestion } from '../../../store/read/statistics/statistics.js';
 import type { Mistake } from '../../errors.js';
 import { GROUPS_PER_ANSWER, MAX_DIMENSIONS } from '../../limits.js';
@@ -21,8 +22,8 @@ export function statisticsQuestion(query: StatisticsQuery): StatisticsQuestion {
     query.measures === undefined ? MEASURES : readNames('measures', query.measures, MEASURES, mistakes);
   const filters = readCallFilters(query, mistakes);
   const timeZone = query.tz ?? 'UTC';
-  if (!isTimeZone(timeZone)) mistakes.push(wrongTimeZone(timeZone));
-  // What it may sort by is known only when the lists above are right.
+  if (!isTimeZoneName(timeZone)) mistakes.push(wrongTimeZone(timeZone));
+  // What it may sort by is known only when the dimensions are right.
   refuseMistakes(mistakes);
   return {
     groupBy,
@@ -30,41 +31,20 @@ export function statisticsQuestion(query: StatisticsQuery): StatisticsQuestion {
     filters,
     timeZone,
     minCalls: query.min_calls ?? 1,
-    sort: readSort(query.sort, groupBy, measures),
+    sort: readSort(query.sort, groupBy),
     limit: query.limit ?? GROUPS_PER_ANSWER,
   };
 }
 
 export function wrongTimeZone(name: string): Mistake {
-  const message = `must be UTC or an IANA time zone such as Europe/Paris, got ${quoted(name)}`;
+  const message = `must be UTC or an IANA time zone of the form Area/Place, such as Europe/Paris, got ${quoted(name)}`;
   return queryMistake('tz', 'unknown_time_zone', message);
 }
 
-/**
- * Only UTC and names of the form Area/Place. Of the others PostgreSQL reads offsets with the opposite sign, and
- * abbreviations such as CET as fixed offsets without summer time.
- */
-function isTimeZone(name: string): boolean {
-  if (name === 'UTC') return true;
-  if (!name.includes('/')) return false;
-  try {
-    new Intl.DateTimeFormat('en', { timeZone: name });
-    return true;
-  } catch {
-    return false;
-  }
-}
-
 /** @throws Problem `invalid_request` */
-function readSort(
-  text: string | undefined,
-  groupBy: StatisticsQuestion['groupBy'],
-  measures: StatisticsQuestion['measures'],
-): Sort {
-  const known = [...groupBy, ...measures];
-  const [firstMeasure = 'calls'] = measures;
-  if (text === undefined)
-    return { by: measures.includes('calls') ? 'calls' : firstMeasure, descending: true };
+function readSort(text: string | undefined, groupBy: StatisticsQuestion['groupBy']): Sort {
+  if (text === undefined) return { by: 'calls', descending: true };
+  const known = [...groupBy, ...MEASURES];
   const descending = text.startsWith('-');
   const name = descending ? text.slice(1) : text;
   const by = known.find((candidate) => candidate === name);

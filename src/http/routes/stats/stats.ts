@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import { errorCode } from '../../../lib/errors.js';
 import type { StatisticsReader } from '../../deps.js';
 import { security } from '../../plugins/openapi.js';
+import { whenClientLeaves } from '../../leaving.js';
 import { invalidQuery } from '../../query/mistakes.js';
 import { answer, problemResponses } from '../../schemas/problem.js';
 import { StatisticsQuery } from '../../schemas/statistics.js';
@@ -27,13 +28,17 @@ export function statisticsRoute(scope: FastifyInstance, reader: StatisticsReader
         },
       },
     },
-    async ({ query }) => {
+    async ({ query }, reply) => {
       const question = statisticsQuestion(query);
-      const { groups, groupsFound, total } = await reader.statistics(question).catch((error: unknown) => {
-        // The door and the database each have a list of time zones, perhaps of different years.
-        if (errorCode(error) === 'UNKNOWN_TIME_ZONE') throw invalidQuery([wrongTimeZone(question.timeZone)]);
-        throw error;
-      });
+      const signal = whenClientLeaves(reply.raw);
+      const { groups, groupsFound, total } = await reader
+        .statistics(question, signal)
+        .catch((error: unknown) => {
+          // The door and the database each have a list of time zones, perhaps of different years.
+          if (errorCode(error) === 'UNKNOWN_TIME_ZONE')
+            throw invalidQuery([wrongTimeZone(question.timeZone)]);
+          throw error;
+        });
       return { group_by: question.groupBy, groups, groups_found: groupsFound, total };
     },
   );

@@ -62,11 +62,11 @@ export function exportBody(snapshot: Snapshot, options: EncoderOptions): Readabl
 }
 
 /** One at work and some waiting, so that no station stands still while the next one is busy for a moment. */
-const BLOCKS_IN_HAND = 4;
+const BLOCKS_IN_HAND = 3;
 /** Of the file, made before they are asked for. */
-const AHEAD_BYTES = 512 * 1024;
+const AHEAD_BYTES = 1024 * 1024;
 /** PostgreSQL's come in many small pieces, and handing one over costs as much as encoding some rows. */
-const BLOCK_BYTES = 128 * 1024;
+const BLOCK_BYTES = 512 * 1024;
 
 async function* blocksOf(source: AsyncIterable<Buffer>): AsyncGenerator<Uint8Array<ArrayBuffer>> {
   let block = new Uint8Array(BLOCK_BYTES);

@@ -40,8 +40,11 @@ export class Exports {
   /** @param pool has as many connections as there may be exports */
   constructor(private readonly pool: pg.Pool) {}
 
-  /** @throws ExportsBusyError */
-  async open(question: ExportQuestion): Promise<OpenExport> {
+  /**
+   * @param signal ends the opening when nobody waits for it any more
+   * @throws ExportsBusyError
+   */
+  async open(question: ExportQuestion, signal?: AbortSignal): Promise<OpenExport> {
     if (this.#running >= this.pool.options.max) {
       throw new ExportsBusyError(`${this.pool.options.max} exports are running, and no more may run at once`);
     }
@@ -49,7 +52,7 @@ export class Exports {
     try {
       const statements = exportStatements(question);
       const columns = statements.columns.map(described);
-      const snapshot = await openSnapshot(this.pool, statements);
+      const snapshot = await openSnapshot(this.pool, statements, signal);
       const metadata = metadataOf(question, columns);
       const body = exportBody(snapshot, { format: question.format, columns, metadata });
       this.#bodies.add(body);

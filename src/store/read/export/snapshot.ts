@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream';
 import type pg from 'pg';
 import { to as copyTo } from 'pg-copy-streams';
 import type { UtcTime } from '../../../lib/time.js';
+import { noticeLeaving } from '../../database.js';
 import type { ExportStatements } from './statement.js';
 
 export interface Summary {
@@ -22,19 +23,30 @@ export interface Snapshot {
   discard(): void;
 }
 
-/** Resolves when the first row is there to be read, so that a query which fails at once is no broken body. */
-export async function openSnapshot(pool: pg.Pool, statements: ExportStatements): Promise<Snapshot> {
+/**
+ * Resolves when the first row is there to be read, so that a query which fails at once is no broken body.
+ * @param signal nobody waits for it any more
+ */
+export async function openSnapshot(
+  pool: pg.Pool,
+  statements: ExportStatements,
+  signal?: AbortSignal,
+): Promise<Snapshot> {
   const client = await pool.connect();
   let isHeld = true;
   const release = (broken: boolean): void => {
     if (isHeld) client.release(broken);
     isHeld = false;
   };
+  const drop = (): void => {
+    release(true);
+  };
+  signal?.addEventListener('abort', drop);
   try {
+    signal?.throwIfAborted();
     await noticeLeaving(client);
     await client.query('begin isolation level repeatable read, read only');
-    await set(client, statements.settings);
-    await set(client, PLANNING);
+    await set(client, new Map([...PLANNING, ...NO_TIME_LIMIT, ...statements.settings]));
     const summary = await summarise(client, statements.summary);
     if (summary.rows > FEW_ROWS) await set(client, PLANNING_IN_ORDER);
     const rows: Readable = client.query(copyTo(`copy (${statements.rows}) to stdout (format binary)`));
@@ -54,8 +66,10 @@ export async function openSnapshot(pool: pg.Pool, statements: ExportStatements):
       },
     };
   } catch (error) {
-    release(true);
+    drop();
     throw error;
+  } finally {
+    signal?.removeEventListener('abort', drop);
   }
 }
 
@@ -80,6 +94,9 @@ async function set(client: pg.ClientBase, settings: Settings): Promise<void> {
 /** What is compiled before the first row comes pays only in statements that are no export. */
 const PLANNING: Settings = new Map([['jit', 'off']]);
 
+/** PostgreSQL is often through while its last rows still wait for their reader, who takes as long as he takes. */
+const NO_TIME_LIMIT: Settings = new Map([['idle_in_transaction_session_timeout', '0']]);
+
 /** So many rows are sorted in no time. */
 const FEW_ROWS = 20_000;
 
@@ -90,14 +107,3 @@ const FEW_ROWS = 20_000;
 const PLANNING_IN_ORDER: Settings = new Map(
   ['enable_sort', 'enable_hashjoin', 'enable_mergejoin', 'enable_seqscan'].map((name) => [name, 'off']),
 );
-
-/** How often PostgreSQL looks whether the client is still there while a query runs that has nothing to tell yet. */
-const LOOK_EVERY_MS = '1000';
-
-async function noticeLeaving(client: pg.ClientBase): Promise<void> {
-  try {
-    await client.query(`select set_config('client_connection_check_interval', $1, false)`, [LOOK_EVERY_MS]);
-  } catch {
-    // Some systems cannot look; there a query ends at its next row.
-  }
-}

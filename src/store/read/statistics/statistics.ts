@@ -1,7 +1,8 @@
 import { type SQL, sql } from 'drizzle-orm';
 import type pg from 'pg';
 import { quoted } from '../../../events/describe.js';
-import { inTransaction, orm } from '../../database.js';
+import { isTimeZoneName } from '../../../lib/time-zone.js';
+import { inTransaction, noticeLeaving, orm } from '../../database.js';
 import { classify } from '../../errors.js';
 import { UnknownTimeZoneError } from '../errors.js';
 import type { CallFilters } from '../filters.js';
@@ -32,18 +33,30 @@ export interface Statistics {
   readonly total: Values<Measure>;
 }
 
-/** @throws UnknownTimeZoneError */
-export async function readStatistics(pool: pg.Pool, question: StatisticsQuestion): Promise<Statistics> {
+/**
+ * @param signal ends the query when nobody waits for it any more
+ * @throws UnknownTimeZoneError
+ */
+export async function readStatistics(
+  pool: pg.Pool,
+  question: StatisticsQuestion,
+  signal?: AbortSignal,
+): Promise<Statistics> {
   const { groupBy, measures, timeZone } = question;
-  if (!isZoneName(timeZone)) throw unknownZone(timeZone);
-  const [total, ...groups] = await inTransaction(pool, async (client) => {
-    const db = orm(client);
-    await db.execute(settings(timeZone)).catch((error: unknown) => {
-      throw classify(error).code === INVALID_PARAMETER_VALUE ? unknownZone(timeZone) : error;
-    });
-    const { rows } = await db.execute<AnswerRow>(statisticsStatement(question));
-    return rows;
-  });
+  if (!isTimeZoneName(timeZone)) throw unknownZone(timeZone);
+  const [total, ...groups] = await inTransaction(
+    pool,
+    async (client) => {
+      await noticeLeaving(client);
+      const db = orm(client);
+      await db.execute(settings(timeZone)).catch((error: unknown) => {
+        throw classify(error).code === INVALID_PARAMETER_VALUE ? unknownZone(timeZone) : error;
+      });
+      const { rows } = await db.execute<AnswerRow>(statisticsStatement(question));
+      return rows;
+    },
+    signal,
+  );
   if (total === undefined) throw new Error('the statistics came without their total');
   return {
     groups: groups.map((row) => picked(row, [...groupBy, ...measures])),
@@ -68,19 +81,6 @@ function settings(timeZone: string): SQL {
         then set_config('work_mem', '64MB', true)
       end,
       now() at time zone ${timeZone}::text`;
-}
-
-/**
- * PostgreSQL takes more than names, and what it makes of the rest would surprise: `+05:30` as POSIX has it, west of
- * Greenwich, and abbreviations such as `CET` or `IST`, which know no summer or mean another place.
- */
-function isZoneName(text: string): boolean {
-  try {
-    new Intl.DateTimeFormat('en', { timeZone: text });
-    return /^(UTC|GMT|[A-Za-z]+\/.+)$/i.test(text);
-  } catch {
-    return false;
-  }
 }
 
 function unknownZone(timeZone: string): UnknownTimeZoneError {

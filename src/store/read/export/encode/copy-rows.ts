@@ -1,3 +1,13 @@
+import { type Memory, memoryOf } from './memory.js';
+
+/** Where the fields of a row lie in the bytes. */
+export interface Row {
+  readonly source: Memory;
+  /** Of each field; negative where it is null. */
+  readonly starts: Int32Array;
+  readonly ends: Int32Array;
+}
+
 /**
  * Reads PostgreSQL's binary COPY format as its bytes come in, without making an object of any value: a row is where
  * each of its fields begins and ends.
@@ -8,17 +18,10 @@
  *
  * Numbers are big-endian. Source: the documentation of COPY, "Binary Format".
  */
-export interface Row {
-  readonly bytes: Buffer;
-  /** Of each field; negative where it is null. */
-  readonly starts: Int32Array;
-  readonly ends: Int32Array;
-}
-
 export class CopyRows {
   readonly #starts: Int32Array;
   readonly #ends: Int32Array;
-  #unread: Buffer = Buffer.alloc(0);
+  #unread = new Uint8Array(0);
   #isBegun = false;
   #isEnded = false;
   #count = 0;
@@ -32,15 +35,15 @@ export class CopyRows {
     this.#ends = new Int32Array(fields);
   }
 
-  take(bytes: Buffer): void {
-    const all = this.#unread.length === 0 ? bytes : Buffer.concat([this.#unread, bytes]);
-    let at = this.#isBegun ? 0 : this.#begin(all);
+  take(bytes: Uint8Array<ArrayBuffer>): void {
+    const source = memoryOf(this.#unread.length === 0 ? bytes : joined(this.#unread, bytes));
+    let at = this.#isBegun ? 0 : this.#begin(source.bytes);
     while (!this.#isEnded) {
-      const next = this.#row(all, at);
+      const next = this.#row(source, at);
       if (next === at) break;
       at = next;
     }
-    this.#unread = all.subarray(at);
+    this.#unread = source.bytes.subarray(at);
   }
 
   /**
@@ -52,17 +55,19 @@ export class CopyRows {
     return this.#count;
   }
 
-  #begin(bytes: Buffer): number {
+  #begin(bytes: Uint8Array): number {
     if (bytes.length < HEADER_LENGTH) return 0;
-    if (!bytes.subarray(0, SIGNATURE.length).equals(SIGNATURE)) throw new Error('no binary COPY format');
+    if (!SIGNATURE.equals(bytes.subarray(0, SIGNATURE.length))) throw new Error('no binary COPY format');
     this.#isBegun = true;
     return HEADER_LENGTH;
   }
 
   /** Where the next row begins; the same place when this one is not whole yet. */
-  #row(bytes: Buffer, start: number): number {
-    if (!this.#isBegun || start + 2 > bytes.length) return start;
-    const fields = bytes.readInt16BE(start);
+  #row(source: Memory, start: number): number {
+    const { words } = source;
+    const length = words.byteLength;
+    if (!this.#isBegun || start + 2 > length) return start;
+    const fields = words.getInt16(start);
     let at = start + 2;
     if (fields === -1) {
       this.#isEnded = true;
@@ -70,22 +75,29 @@ export class CopyRows {
     }
     if (fields !== this.fields) throw new Error(`a row of ${fields} fields instead of ${this.fields}`);
     for (let field = 0; field < fields; field++) {
-      if (at + 4 > bytes.length) return start;
-      const length = bytes.readInt32BE(at);
+      if (at + 4 > length) return start;
+      const size = words.getInt32(at);
       at += 4;
-      if (length < 0) {
+      if (size < 0) {
         this.#starts[field] = -1;
         continue;
       }
-      if (at + length > bytes.length) return start;
+      if (at + size > length) return start;
       this.#starts[field] = at;
-      at += length;
+      at += size;
       this.#ends[field] = at;
     }
     this.#count++;
-    this.onRow({ bytes, starts: this.#starts, ends: this.#ends });
+    this.onRow({ source, starts: this.#starts, ends: this.#ends });
     return at;
   }
+}
+
+function joined(first: Uint8Array, second: Uint8Array): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(first.length + second.length);
+  bytes.set(first);
+  bytes.set(second, first.length);
+  return bytes;
 }
 
 const SIGNATURE = Buffer.from('PGCOPY\n\xff\r\n\0', 'latin1');

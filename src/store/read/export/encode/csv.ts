@@ -1,4 +1,5 @@
 import type { ExportColumn } from '../columns.js';
+import type { Memory } from './memory.js';
 import { boolean, date, integer, number, type Spelling, timestamp } from './fields.js';
 import type { Output } from './output.js';
 import { linesOf, type RowWriter, writeText } from './lines.js';
@@ -11,30 +12,30 @@ const LINE_FEED = 0x0a;
 /** RFC 4180. Quoted where it has to be, and where it is empty: nothing at all is null. */
 const text: Spelling = {
   room: (_source, start, end) => 2 * (end - start) + 2,
-  write: (source, start, end, target, begin) => {
+  write: (source, start, end, { bytes }, begin) => {
     let at = begin;
     let isPlain = end > start;
     for (let place = start; place < end; place++) {
-      const byte = source[place] ?? 0;
+      const byte = source.bytes[place] ?? 0;
       if (byte === COMMA || byte === QUOTE || byte === LINE_FEED || byte === CARRIAGE_RETURN) {
         isPlain = false;
         break;
       }
-      target[at++] = byte;
+      bytes[at++] = byte;
     }
-    return isPlain ? at : writeQuoted(source, start, end, target, begin);
+    return isPlain ? at : writeQuoted(source, start, end, bytes, begin);
   },
 };
 
-function writeQuoted(source: Buffer, start: number, end: number, target: Uint8Array, begin: number): number {
+function writeQuoted(source: Memory, start: number, end: number, bytes: Uint8Array, begin: number): number {
   let at = begin;
-  target[at++] = QUOTE;
+  bytes[at++] = QUOTE;
   for (let place = start; place < end; place++) {
-    const byte = source[place] ?? 0;
-    if (byte === QUOTE) target[at++] = QUOTE;
-    target[at++] = byte;
+    const byte = source.bytes[place] ?? 0;
+    if (byte === QUOTE) bytes[at++] = QUOTE;
+    bytes[at++] = byte;
   }
-  target[at++] = QUOTE;
+  bytes[at++] = QUOTE;
   return at;
 }
 

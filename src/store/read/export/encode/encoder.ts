@@ -27,7 +27,7 @@ export class Encoder {
     this.#rows = new CopyRows(options.columns.length, this.#writer.take);
   }
 
-  take(bytes: Buffer): void {
+  take(bytes: Uint8Array<ArrayBuffer>): void {
     this.#rows.take(bytes);
   }
 

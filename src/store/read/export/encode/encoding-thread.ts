@@ -16,8 +16,7 @@ const encoder = new Encoder(workerData as EncoderOptions, (chunk) => {
 
 port.on('message', (message: ToThread) => {
   if (message.type === 'rows') {
-    const { buffer, byteOffset, byteLength } = message.bytes;
-    encoder.take(Buffer.from(buffer, byteOffset, byteLength));
+    encoder.take(message.bytes);
     tell({ type: 'taken' });
   } else {
     tell({ type: 'ended', rows: encoder.end() });

@@ -1,23 +1,23 @@
 /** How values of PostgreSQL's binary format are spelled in text. */
 import type { ColumnType } from '../columns.js';
-import { MINUS, put, writeDigits } from './digits.js';
+import { fragment, FRAGMENT_OVERHANG, type Memory, MINUS, writeFragment, writeInteger } from './memory.js';
 import { INSTANT_LENGTH, writeDate, writeInstant } from './instants.js';
 import { numericRoom, writeNumeric } from './numerics.js';
 
 export interface Spelling {
   /** Bytes that `write` needs at most. */
-  room(source: Buffer, start: number, end: number): number;
+  room(source: Memory, start: number, end: number): number;
   /** Returns where the next byte goes. */
-  write(source: Buffer, start: number, end: number, target: Uint8Array, at: number): number;
+  write(source: Memory, start: number, end: number, target: Memory, at: number): number;
 }
 
 export const integer: Spelling = {
   room: () => 11,
   write: (source, start, _end, target, at) => {
-    const value = source.readInt32BE(start);
-    if (value >= 0) return writeDigits(value, 1, target, at);
-    target[at] = MINUS;
-    return writeDigits(-value, 1, target, at + 1);
+    const value = source.words.getInt32(start);
+    if (value >= 0) return writeInteger(value, target, at);
+    target.bytes[at] = MINUS;
+    return writeInteger(-value, target, at + 1);
   },
 };
 
@@ -26,12 +26,13 @@ export const number: Spelling = {
   write: (source, start, _end, target, at) => writeNumeric(source, start, target, at),
 };
 
-const TRUE = Buffer.from('true');
-const FALSE = Buffer.from('false');
+const TRUE = fragment('true');
+const FALSE = fragment('false');
 
 export const boolean: Spelling = {
-  room: () => FALSE.length,
-  write: (source, start, _end, target, at) => put(source[start] === 1 ? TRUE : FALSE, target, at),
+  room: () => FALSE.length + FRAGMENT_OVERHANG,
+  write: (source, start, _end, target, at) =>
+    writeFragment(source.bytes[start] === 1 ? TRUE : FALSE, target, at),
 };
 
 export const timestamp: Spelling = {

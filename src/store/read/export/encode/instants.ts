@@ -2,7 +2,7 @@
  * PostgreSQL's binary `timestamptz`, whole microseconds since 2000-01-01 UTC in 8 bytes, and `date`, whole days since
  * then in 4.
  */
-import { DOT, writeDigits } from './digits.js';
+import { DOT, type Memory, writeFourDigits, writeTwoDigits } from './memory.js';
 
 const MICROS_PER_DAY = 86_400_000_000;
 const MS_PER_DAY = 86_400_000;
@@ -12,47 +12,52 @@ const MICROS_BEFORE_2000 = 946_684_800_000_000n;
 /** RFC 3339 in UTC with six fractional digits: `2025-10-22T05:02:44.024000Z`. */
 export const INSTANT_LENGTH = 27;
 
-export function writeInstant(source: Buffer, start: number, target: Uint8Array, begin: number): number {
-  const [day, micros] = dayOf(source, start);
-  let at = writeDay(day, target, begin);
-  const seconds = Math.floor(micros / 1_000_000);
-  const minutes = Math.floor(seconds / 60);
-  target[at++] = LETTER_T;
-  at = writeDigits(Math.floor(minutes / 60), 2, target, at);
-  target[at++] = COLON;
-  at = writeDigits(minutes % 60, 2, target, at);
-  target[at++] = COLON;
-  at = writeDigits(seconds % 60, 2, target, at);
-  target[at++] = DOT;
-  at = writeDigits(micros - seconds * 1_000_000, 6, target, at);
-  target[at++] = LETTER_Z;
+export function writeInstant(source: Memory, start: number, target: Memory, begin: number): number {
+  const [day, microsOfDay] = dayOf(source, start);
+  const seconds = Math.floor(microsOfDay / 1_000_000);
+  const micros = microsOfDay - seconds * 1_000_000;
+  const minutes = (seconds / 60) | 0;
+  const hours = (minutes / 60) | 0;
+  const { bytes } = target;
+  let at = writeDay(day, bytes, begin);
+  bytes[at++] = LETTER_T;
+  at = writeTwoDigits(hours, target, at);
+  bytes[at++] = COLON;
+  at = writeTwoDigits(minutes - 60 * hours, target, at);
+  bytes[at++] = COLON;
+  at = writeTwoDigits(seconds - 60 * minutes, target, at);
+  bytes[at++] = DOT;
+  const first = (micros / 100) | 0;
+  at = writeFourDigits(first, target, at);
+  at = writeTwoDigits(micros - 100 * first, target, at);
+  bytes[at++] = LETTER_Z;
   return at;
 }
 
-export function writeDate(source: Buffer, start: number, target: Uint8Array, at: number): number {
-  return writeDay(source.readInt32BE(start), target, at);
+export function writeDate(source: Memory, start: number, { bytes }: Memory, at: number): number {
+  return writeDay(source.words.getInt32(start), bytes, at);
 }
 
 /** Since 1970. */
-export function daysOf(source: Buffer, start: number): number {
-  return source.readInt32BE(start) + DAYS_BEFORE_2000;
+export function daysOf(source: Memory, start: number): number {
+  return source.words.getInt32(start) + DAYS_BEFORE_2000;
 }
 
 /** Since 1970. */
-export function microsOf(source: Buffer, start: number): bigint {
-  return source.readBigInt64BE(start) + MICROS_BEFORE_2000;
+export function microsOf(source: Memory, start: number): bigint {
+  return source.words.getBigInt64(start) + MICROS_BEFORE_2000;
 }
 
 /** The day, and the microseconds of it. */
-function dayOf(source: Buffer, start: number): [day: number, micros: number] {
-  const high = source.readInt32BE(start);
+function dayOf(source: Memory, start: number): [day: number, micros: number] {
+  const high = source.words.getInt32(start);
   // Within 285 years of 2000 the whole number is a safe one.
   if (Math.abs(high) < 2 ** 20) {
-    const micros = high * 2 ** 32 + source.readUInt32BE(start + 4);
+    const micros = high * 2 ** 32 + source.words.getUint32(start + 4);
     const day = Math.floor(micros / MICROS_PER_DAY);
     return [day, micros - day * MICROS_PER_DAY];
   }
-  const micros = source.readBigInt64BE(start);
+  const micros = source.words.getBigInt64(start);
   const ofDay = ((micros % DAY) + DAY) % DAY;
   return [Number((micros - ofDay) / DAY), Number(ofDay)];
 }

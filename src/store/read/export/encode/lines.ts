@@ -1,6 +1,6 @@
 import type { ExportColumn } from '../columns.js';
 import type { Row } from './copy-rows.js';
-import { put } from './digits.js';
+import { fragment, type Fragment, FRAGMENT_OVERHANG, writeFragment } from './memory.js';
 import type { Spelling, Spellings } from './fields.js';
 import type { Output } from './output.js';
 
@@ -21,35 +21,35 @@ export interface LineFormat {
 
 export function writeText(output: Output, text: string): void {
   const bytes = Buffer.from(text);
-  const target = output.room(bytes.length);
-  target.set(bytes, output.at);
+  output.room(bytes.length).bytes.set(bytes, output.at);
   output.wrote(output.at + bytes.length);
 }
 
 /** Writes rows in a format of lines; a first line of another kind is written already. */
 export function linesOf(columns: readonly ExportColumn[], format: LineFormat, output: Output): RowWriter {
-  const lineEnd = Buffer.from(format.lineEnd);
+  const lineEnd = fragment(format.lineEnd);
   const fields = columns.map((column, index): LineField => {
     const before = format.before(column, index === 0);
     return {
-      before: Buffer.from(before),
-      ifNull: Buffer.from(before + format.null),
+      before: fragment(before),
+      ifNull: fragment(before + format.null),
       spelling: format.spellings[column.type],
     };
   });
-  const take = ({ bytes, starts, ends }: Row): void => {
+  const take = ({ source, starts, ends }: Row): void => {
     let index = 0;
     for (const { before, ifNull, spelling } of fields) {
       const start = starts[index] ?? -1;
       const end = ends[index] ?? -1;
       index++;
       const isNull = start < 0;
-      const target = output.room(ifNull.length + (isNull ? 0 : spelling.room(bytes, start, end)));
-      const at = put(isNull ? ifNull : before, target, output.at);
-      output.wrote(isNull ? at : spelling.write(bytes, start, end, target, at));
+      const valueRoom = isNull ? 0 : spelling.room(source, start, end);
+      const target = output.room(ifNull.length + FRAGMENT_OVERHANG + valueRoom);
+      const at = writeFragment(isNull ? ifNull : before, target, output.at);
+      output.wrote(isNull ? at : spelling.write(source, start, end, target, at));
     }
-    const target = output.room(lineEnd.length);
-    output.wrote(put(lineEnd, target, output.at));
+    const target = output.room(lineEnd.length + FRAGMENT_OVERHANG);
+    output.wrote(writeFragment(lineEnd, target, output.at));
   };
   return {
     take,
@@ -60,7 +60,7 @@ export function linesOf(columns: readonly ExportColumn[], format: LineFormat, ou
 }
 
 interface LineField {
-  readonly before: Buffer;
-  readonly ifNull: Buffer;
+  readonly before: Fragment;
+  readonly ifNull: Fragment;
   readonly spelling: Spelling;
 }

@@ -19,18 +19,18 @@ const LONGEST_ESCAPE = 6;
 
 const text: Spelling = {
   room: (_source, start, end) => LONGEST_ESCAPE * (end - start) + 2,
-  write: (source, start, end, target, begin) => {
+  write: (source, start, end, { bytes }, begin) => {
     let at = begin;
-    target[at++] = QUOTE;
+    bytes[at++] = QUOTE;
     for (let place = start; place < end; place++) {
-      const byte = source[place] ?? 0;
+      const byte = source.bytes[place] ?? 0;
       if (byte >= SPACE && byte !== QUOTE && byte !== BACKSLASH) {
-        target[at++] = byte;
+        bytes[at++] = byte;
       } else {
-        for (const escaped of ESCAPES[byte] ?? []) target[at++] = escaped;
+        for (const escaped of ESCAPES[byte] ?? []) bytes[at++] = escaped;
       }
     }
-    target[at++] = QUOTE;
+    bytes[at++] = QUOTE;
     return at;
   },
 };
@@ -38,11 +38,11 @@ const text: Spelling = {
 /** Line breaks stand only between the parts of a JSON text, where a space means the same. */
 const json: Spelling = {
   room: (_source, start, end) => end - start,
-  write: (source, start, end, target, begin) => {
+  write: (source, start, end, { bytes }, begin) => {
     let at = begin;
     for (let place = start; place < end; place++) {
-      const byte = source[place] ?? 0;
-      target[at++] = byte === LINE_FEED || byte === CARRIAGE_RETURN ? SPACE : byte;
+      const byte = source.bytes[place] ?? 0;
+      bytes[at++] = byte === LINE_FEED || byte === CARRIAGE_RETURN ? SPACE : byte;
     }
     return at;
   },
@@ -51,9 +51,9 @@ const json: Spelling = {
 const quoted = (spelling: Spelling): Spelling => ({
   room: (source, start, end) => spelling.room(source, start, end) + 2,
   write: (source, start, end, target, at) => {
-    target[at] = QUOTE;
+    target.bytes[at] = QUOTE;
     const last = spelling.write(source, start, end, target, at + 1);
-    target[last] = QUOTE;
+    target.bytes[last] = QUOTE;
     return last + 1;
   },
 });

@@ -1,22 +1,24 @@
+import { type Memory, memory } from './memory.js';
+
 /** Gathers bytes and hands them on in chunks, each in memory of its own, which may be given away. */
 export class Output {
-  #bytes = new Uint8Array(CHUNK_BYTES);
-  /** Where the next byte goes. */
+  #memory = memory(CHUNK_BYTES);
   #at = 0;
 
   constructor(private readonly emit: (chunk: Uint8Array<ArrayBuffer>) => void) {}
 
-  /** Memory with room for so many bytes from `at` on; tell with `wrote` where they ended. */
-  room(count: number): Uint8Array {
-    if (this.#at + count > this.#bytes.length) {
-      this.flush();
-      if (count > this.#bytes.length) this.#bytes = new Uint8Array(count);
-    }
-    return this.#bytes;
-  }
-
+  /** Where the next byte goes; only after `room`, which may begin a new chunk. */
   get at(): number {
     return this.#at;
+  }
+
+  /** Memory with room for so many bytes from `at` on; tell with `wrote` where they ended. */
+  room(count: number): Memory {
+    if (this.#at + count > this.#memory.bytes.length) {
+      this.flush();
+      if (count > this.#memory.bytes.length) this.#memory = memory(count);
+    }
+    return this.#memory;
   }
 
   wrote(end: number): void {
@@ -25,11 +27,10 @@ export class Output {
 
   flush(): void {
     if (this.#at === 0) return;
-    const { buffer } = this.#bytes;
-    this.emit(new Uint8Array(buffer, 0, this.#at));
-    this.#bytes = new Uint8Array(CHUNK_BYTES);
+    this.emit(this.#memory.bytes.subarray(0, this.#at));
+    this.#memory = memory(CHUNK_BYTES);
     this.#at = 0;
   }
 }
 
-const CHUNK_BYTES = 256 * 1024;
+const CHUNK_BYTES = 512 * 1024;

@@ -48,7 +48,7 @@ export function parquetFile(
   };
 
   return {
-    take: ({ bytes: source, starts, ends }) => {
+    take: ({ source, starts, ends }) => {
       let index = 0;
       for (const field of fields) {
         const start = starts[index] ?? -1;
