@@ -219,8 +219,11 @@ const UPKEEP_PROCESS = fileURLToPath(new URL('./upkeep-process.ts', import.meta.
  * @param limits a command before it, such as prlimit with its options
  */
 export function startTask(task: readonly string[], limits: readonly string[] = []) {
-  const [command = '', ...rest] = [...limits, process.execPath, '--import', 'tsx', UPKEEP_PROCESS, ...task];
-  return spawn(command, rest, { stdio: ['ignore', 'pipe', 'inherit'] });
+  // tap preloads a listener for SIGXFSZ into every Node; Node alone ignores that signal, and the write is refused.
+  const asUsers = ['-u', 'NODE_OPTIONS', ...limits];
+  return spawn('env', [...asUsers, process.execPath, '--import', 'tsx', UPKEEP_PROCESS, ...task], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
 }
 
 /** Kills a task once it says that it is in the middle of its work. */
