@@ -45,8 +45,11 @@ export interface WatchedAppend {
 
 export interface CallReader {
   readonly call: (callId: string) => Promise<StoredCall | null>;
-  /** Newest `sent_at` first, at equal times the greater `call_id` first. */
-  readonly calls: (question: CallsQuestion) => Promise<readonly CallRow[]>;
+  /**
+   * Newest `sent_at` first, at equal times the greater `call_id` first.
+   * @param signal nobody waits for the answer any more
+   */
+  readonly calls: (question: CallsQuestion, signal: AbortSignal) => Promise<readonly CallRow[]>;
 }
 
 export interface StatisticsReader {

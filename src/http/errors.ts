@@ -34,6 +34,8 @@ export const PROBLEMS = {
   no_retention: [422, 'Calls are kept for ever unless days_to_keep says otherwise'],
   not_replayable: [422, 'The dead letter holds no event that could be read'],
   headers_too_large: [431, 'The request headers are too large'],
+  // Not of HTTP, but what proxies write into their logs for it; nobody is there to read the answer.
+  client_left: [499, 'The client went away before its answer was ready'],
   internal: [500, 'Something went wrong on our side'],
   backup_failed: [500, 'The backup failed'],
   busy: [503, 'Too many request bodies are in flight'],

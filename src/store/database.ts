@@ -14,11 +14,15 @@ export interface PoolOptions {
   readonly max: number;
   /** 0: none. */
   readonly statementTimeoutMs: number;
+  /** A query ends soon after its connection was closed, even while it has nothing to tell yet. */
+  readonly noticesLeaving?: boolean;
 }
 
 const CONNECT_TIMEOUT_MS = 5_000;
 /** A client that died in a transaction must not hold its locks for longer than this. */
 const IDLE_IN_TRANSACTION_TIMEOUT_MS = 30_000;
+/** How often PostgreSQL looks whether the other end of the connection is still there. */
+const LOOK_EVERY_MS = 1_000;
 
 /**
  * A pool whose connections read numbers as doubles, times as RFC 3339 text to the microsecond and dates as text: pg's
@@ -42,7 +46,7 @@ export function createPool(
     query_timeout: options.statementTimeoutMs === 0 ? 0 : options.statementTimeoutMs + 5_000,
     types: { getTypeParser },
     // eslint-disable-next-line @typescript-eslint/no-misused-promises -- the pool waits for it; its types do not say so
-    onConnect: (client) => settle(client, applicationName, options.statementTimeoutMs),
+    onConnect: (client) => settle(client, applicationName, options),
   });
   pool.on('error', onError);
   // Of a connection that breaks at work its user hears through the query under way; without a listener of its own the
@@ -59,7 +63,7 @@ export function createPool(
 async function settle(
   client: pg.ClientBase,
   applicationName: string,
-  statementTimeoutMs: number,
+  { statementTimeoutMs, noticesLeaving = false }: PoolOptions,
 ): Promise<void> {
   await client.query(
     `select
@@ -71,58 +75,16 @@ async function settle(
        case when current_setting('synchronous_commit') = 'off' then set_config('synchronous_commit', 'on', false) end`,
     [String(statementTimeoutMs), String(IDLE_IN_TRANSACTION_TIMEOUT_MS), applicationName],
   );
+  if (!noticesLeaving) return;
+  // Some systems cannot look; there a query ends at its next row, or at its time limit.
+  await client
+    .query(`select set_config('client_connection_check_interval', $1, false)`, [String(LOOK_EVERY_MS)])
+    .catch(() => undefined);
 }
 
 /** drizzle over a pool or over the one connection of a transaction. */
 export function orm(client: pg.Pool | pg.PoolClient): NodePgDatabase {
   return drizzle(client);
-}
-
-/**
- * Runs the work in a transaction of its own; anything it throws rolls back.
- * @param signal ends the connection, and with it whatever it is doing
- */
-export async function inTransaction<T>(
-  pool: pg.Pool,
-  work: (client: pg.PoolClient) => Promise<T>,
-  signal?: AbortSignal,
-): Promise<T> {
-  const client = await pool.connect();
-  let isHeld = true;
-  const release = (broken: boolean): void => {
-    if (isHeld) client.release(broken);
-    isHeld = false;
-  };
-  // Closing the connection ends the transaction on the server, whatever state either side is in.
-  const drop = (): void => {
-    release(true);
-  };
-  signal?.addEventListener('abort', drop);
-  try {
-    signal?.throwIfAborted();
-    await client.query('begin');
-    const result = await work(client);
-    await client.query('commit');
-    release(false);
-    return result;
-  } catch (error) {
-    drop();
-    throw error;
-  } finally {
-    signal?.removeEventListener('abort', drop);
-  }
-}
-
-/** How often PostgreSQL looks whether the client is still there while a query runs that has nothing to tell yet. */
-const LOOK_EVERY_MS = '1000';
-
-/** For the session: a query ends soon after its connection was closed. */
-export async function noticeLeaving(client: pg.ClientBase): Promise<void> {
-  try {
-    await client.query(`select set_config('client_connection_check_interval', $1, false)`, [LOOK_EVERY_MS]);
-  } catch {
-    // Some systems cannot look; there a query ends at its next row, or at its time limit.
-  }
 }
 
 const { builtins } = pg.types;

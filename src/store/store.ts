@@ -3,13 +3,14 @@ import { Backoff, sleep } from '../lib/backoff.js';
 import { settlesWithin } from '../lib/deadline.js';
 import type { Logger } from '../observe/logger.js';
 import { type ConnectionTarget, createPool } from './database.js';
-import { classify, inWords, isUnavailable } from './errors.js';
+import { classify, inWords } from './errors.js';
 import { migrate } from './migrate.js';
-import { ReadError } from './read/errors.js';
-import { type CallWithHistory, readCall } from './read/call.js';
-import { type CallsQuestion, readCalls, type ViewRow } from './read/calls.js';
-import { type ExportQuestion, Exports, type OpenExport } from './read/export/export.js';
-import { readStatistics, type Statistics, type StatisticsQuestion } from './read/statistics/statistics.js';
+import type { CallWithHistory } from './read/call.js';
+import type { CallsQuestion, ViewRow } from './read/calls.js';
+import type { ExportQuestion, OpenExport } from './read/export/export.js';
+import type { Statistics, StatisticsQuestion } from './read/statistics/statistics.js';
+import { Readers } from './readers.js';
+import { StoreUnavailableError } from './refusals.js';
 
 export interface StoreOptions {
   /** Where PostgreSQL is, once it can be told; asked again when it rejects. */
@@ -27,37 +28,6 @@ export interface StoreOptions {
  */
 export type StoreState = 'starting' | 'up' | 'down' | 'stopped';
 
-/** PostgreSQL cannot answer now; the same question may be answered later. */
-export class StoreUnavailableError extends Error {
-  override readonly name = 'StoreUnavailableError';
-  readonly code = 'STORE_UNAVAILABLE';
-  readonly retryAfterS = 2;
-  constructor(override readonly cause?: unknown) {
-    super('PostgreSQL does not answer', { cause });
-  }
-}
-
-/** So many questions are being answered that this one could not begin; the same one may be answered later. */
-export class StoreBusyError extends Error {
-  override readonly name = 'StoreBusyError';
-  readonly code = 'STORE_BUSY';
-  readonly retryAfterS = 5;
-  constructor(override readonly cause?: unknown) {
-    super('too many questions are being answered', { cause });
-  }
-}
-
-/** The question took longer than a question may; a narrower one may be answered. */
-export class QuestionTooSlowError extends Error {
-  override readonly name = 'QuestionTooSlowError';
-  readonly code = 'QUESTION_TOO_SLOW';
-  readonly retryAfterS = 30;
-  constructor(override readonly cause?: unknown) {
-    super('the database did not answer in time', { cause });
-  }
-}
-
-/** Each kind of reader has connections of its own, so that slow statistics or exports never hold up a look at a call. */
 const READ_CONNECTIONS = 4;
 const STATISTICS_CONNECTIONS = 2;
 const EXPORT_CONNECTIONS = 2;
@@ -72,8 +42,7 @@ const PROBE_EVERY_MS = 5_000;
 export class Store {
   readonly #stopping = new AbortController();
   readonly #pools: pg.Pool[] = [];
-  #readPools: ReadPools | undefined;
-  #exports: Exports | undefined;
+  #readers: Readers | undefined;
   #running: Promise<void> | undefined;
   #state: StoreState = 'starting';
   #serverVersion: string | null = null;
@@ -104,55 +73,32 @@ export class Store {
   async stop(deadlineMs: number): Promise<void> {
     this.#stopping.abort();
     this.#state = 'stopped';
-    // An export takes as long as its reader, for whom nothing waits here.
-    this.#exports?.close();
+    this.#readers?.close();
     await settlesWithin(Promise.all([this.#running, ...this.#pools.map((pool) => pool.end())]), deadlineMs);
   }
 
-  /** @throws StoreUnavailableError, StoreBusyError */
-  call(callId: string): Promise<CallWithHistory | null> {
-    return this.#read('calls', (pool) => readCall(pool, callId));
+  // What may be asked, and thrown, is told by Readers.
+
+  async call(callId: string): Promise<CallWithHistory | null> {
+    return this.#answering().call(callId);
   }
 
-  /** @throws StoreUnavailableError, StoreBusyError, QuestionTooSlowError */
-  calls(question: CallsQuestion): Promise<ViewRow[]> {
-    return this.#read('calls', (pool) => readCalls(pool, question));
+  async calls(question: CallsQuestion, signal?: AbortSignal): Promise<ViewRow[]> {
+    return this.#answering().calls(question, signal);
   }
 
-  /**
-   * @param signal ends the query when nobody waits for it any more
-   * @throws StoreUnavailableError, StoreBusyError, QuestionTooSlowError, UnknownTimeZoneError
-   */
-  statistics(question: StatisticsQuestion, signal?: AbortSignal): Promise<Statistics> {
-    return this.#read('statistics', (pool) => readStatistics(pool, question, signal));
+  async statistics(question: StatisticsQuestion, signal?: AbortSignal): Promise<Statistics> {
+    return this.#answering().statistics(question, signal);
   }
 
-  /**
-   * @param signal ends the opening when nobody waits for it any more
-   * @throws StoreUnavailableError, QuestionTooSlowError, ExportsBusyError
-   */
-  openExport(question: ExportQuestion, signal?: AbortSignal): Promise<OpenExport> {
-    return this.#read('exports', () => {
-      if (this.#exports === undefined) throw new StoreUnavailableError();
-      return this.#exports.open(question, signal);
-    });
+  async openExport(question: ExportQuestion, signal?: AbortSignal): Promise<OpenExport> {
+    return this.#answering().openExport(question, signal);
   }
 
-  async #read<T>(reader: keyof ReadPools, work: (pool: pg.Pool) => Promise<T>): Promise<T> {
-    const pool = this.#readPools?.[reader];
-    if (pool === undefined) throw new StoreUnavailableError();
-    try {
-      return await work(pool);
-    } catch (error) {
-      if (error instanceof ReadError || error instanceof StoreUnavailableError) throw error;
-      const classified = classify(error);
-      // Without what drizzle adds, SQL and parameters, which must not reach a log.
-      const reason = new Error(inWords(classified));
-      if (classified.code === QUERY_CANCELED) throw new QuestionTooSlowError(reason);
-      if (classified.label === 'timeout' && isTaken(pool)) throw new StoreBusyError(reason);
-      if (isUnavailable(classified)) throw new StoreUnavailableError(reason);
-      throw reason;
-    }
+  /** @throws StoreUnavailableError before PostgreSQL was there for the first time */
+  #answering(): Readers {
+    if (this.#readers === undefined) throw new StoreUnavailableError();
+    return this.#readers;
   }
 
   async #run(onReady: (ready: ReadyStore) => void): Promise<void> {
@@ -173,17 +119,20 @@ export class Store {
           name: 'read',
           max: READ_CONNECTIONS,
           statementTimeoutMs: READ_TIMEOUT_MS,
+          noticesLeaving: true,
         });
         const statistics = this.#pool(target, {
           name: 'statistics',
           max: STATISTICS_CONNECTIONS,
           statementTimeoutMs: READ_TIMEOUT_MS,
+          noticesLeaving: true,
         });
         // Without a time limit: an export takes as long as its reader takes.
         const exports = this.#pool(target, {
           name: 'export',
           max: EXPORT_CONNECTIONS,
           statementTimeoutMs: 0,
+          noticesLeaving: true,
         });
         // Without a time limit: a table is copied into a backup for as long as it takes.
         const upkeepPool = this.#pool(target, {
@@ -193,8 +142,7 @@ export class Store {
         });
         // A connection of its own: readers that take all of theirs are no sign that PostgreSQL is away.
         const probe = this.#pool(target, { name: 'probe', max: 1, statementTimeoutMs: READ_TIMEOUT_MS });
-        this.#readPools = { calls, statistics, exports };
-        this.#exports = new Exports(exports);
+        this.#readers = new Readers({ calls, statistics, exports });
         this.#state = 'up';
         onReady({ drainPool, upkeepPool, target });
         await this.#watch(probe, signal);
@@ -262,17 +210,3 @@ export interface ReadyStore {
   readonly upkeepPool: pg.Pool;
   readonly target: ConnectionTarget;
 }
-
-interface ReadPools {
-  readonly calls: pg.Pool;
-  readonly statistics: pg.Pool;
-  readonly exports: pg.Pool;
-}
-
-/** Whether it is others' questions that one has to wait for. */
-function isTaken(pool: pg.Pool): boolean {
-  return pool.totalCount >= pool.options.max && pool.idleCount === 0;
-}
-
-/** SQLSTATE of a statement that ran into its time limit. */
-const QUERY_CANCELED = '57014';

@@ -6,7 +6,7 @@ import { type UtcTime, utcTimeFromMs } from '../lib/time.js';
 import type { Logger } from '../observe/logger.js';
 import type { ConnectionTarget } from '../store/database.js';
 import { classify, isUnavailable } from '../store/errors.js';
-import { StoreUnavailableError } from '../store/store.js';
+import { StoreUnavailableError } from '../store/refusals.js';
 import { BackupCatalogue } from './backup/catalogue.js';
 import { CannotVerifyError } from './backup/errors.js';
 import type { Verification } from './backup/verify-backup.js';
@@ -161,7 +161,7 @@ export class Upkeep {
 
   /**
    * False when there is nothing of it. Any may go, also the last one: who says so means it.
-   * @throws BackupInUseError
+   * @throws BackupInUseError, UpkeepStoppedError, StoreUnavailableError
    */
   async removeBackup(id: string): Promise<boolean> {
     const found = await this.#catalogue.get(id);
@@ -169,9 +169,8 @@ export class Upkeep {
     const known = found.state === 'complete' ? found : await this.backup(id);
     if (known?.state === 'running') return false;
     if (this.#verifying.has(id)) throw new BackupInUseError();
-    const pool = this.#keeping?.pool;
     // First, so that a backup which is gone is never taken for the last good one.
-    if (pool !== undefined) await markBackupRemoved(pool, id, utcTimeFromMs(this.#clock.now()));
+    await this.#run(({ pool, now }) => markBackupRemoved(pool, id, utcTimeFromMs(now())));
     await this.#catalogue.remove(id);
     return true;
   }

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import t, { type Test } from 'tap';
 import { isId } from '../../src/events/identity.js';
 import type { AppDeps, CallRow } from '../../src/http/deps.js';
-import { cursorOf, positionOf } from '../../src/http/routes/calls/cursor.js';
+import { cursorOf, type Place, placeOf } from '../../src/http/cursor.js';
 import { DIMENSIONS, MEASURES } from '../../src/http/schemas/statistics.js';
 import { utcTimeFromMs } from '../../src/lib/time.js';
 import { codedError, noCalls, someRow, testApp } from '../helpers/app.js';
@@ -220,14 +220,22 @@ t.test('a list of calls', async (t) => {
 });
 
 t.test('a cursor', async (t) => {
+  const calls = { name: 'calls', isId };
+  const taken = (cursor: string): Place | undefined => {
+    try {
+      return placeOf(calls, cursor);
+    } catch {
+      return undefined;
+    }
+  };
   const ids = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 40 }).filter(isId);
   const times = fc.integer({ min: -62_000_000_000_000, max: 250_000_000_000_000 }).map(utcTimeFromMs);
   t.test('is the position it was made of, in characters that every URL takes as they are', async (t) => {
     fc.assert(
-      fc.property(ids, times, (call_id, time) => {
-        const position = { sent_at: time.replace('000Z', '321Z'), call_id };
-        const cursor = cursorOf(position);
-        return /^[\w-]+$/.test(cursor) && JSON.stringify(positionOf(cursor)) === JSON.stringify(position);
+      fc.property(ids, times, (id, time) => {
+        const place = { time: time.replace('000Z', '321Z'), id };
+        const cursor = cursorOf(calls, place);
+        return /^[\w-]+$/.test(cursor) && JSON.stringify(placeOf(calls, cursor)) === JSON.stringify(place);
       }),
     );
     t.pass();
@@ -237,14 +245,14 @@ t.test('a cursor', async (t) => {
     const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
     const { get, asked } = listing(rows(10));
     for (const call_id of ['c', 'ca', 'cal', 'ä:1']) {
-      const cursor = cursorOf({ sent_at: '2025-08-17T10:00:00.123456Z', call_id });
+      const cursor = cursorOf(calls, { time: '2025-08-17T10:00:00.123456Z', id: call_id });
       for (let i = 0; i < cursor.length; i += 1) {
-        t.equal(positionOf(cursor.slice(0, i)), undefined, 'cut');
+        t.equal(taken(cursor.slice(0, i)), undefined, 'cut');
         for (const other of `${alphabet}+/=. `) {
           if (other === cursor[i]) continue;
           const changed = cursor.slice(0, i) + other + cursor.slice(i + 1);
-          if (positionOf(changed) !== undefined) t.fail(`${changed} is taken for ${cursor}`);
-          if (positionOf(cursor.slice(0, i) + other + cursor.slice(i)) !== undefined) t.fail('longer');
+          if (taken(changed) !== undefined) t.fail(`${changed} is taken for ${cursor}`);
+          if (taken(cursor.slice(0, i) + other + cursor.slice(i)) !== undefined) t.fail('longer');
         }
       }
       for (const bad of [`${cursor}A`, `${cursor}=`, ` ${cursor}`, cursor.slice(1), '', 'x', 'null']) {

@@ -7,11 +7,13 @@ import { clvPercent, decimalOdds, impliedRoiPercent } from '../../src/events/odd
 import { classify } from '../../src/store/errors.js';
 import { migrate } from '../../src/store/migrate.js';
 import { type CallWithHistory, readCall } from '../../src/store/read/call.js';
-import { Store, StoreBusyError, StoreUnavailableError } from '../../src/store/store.js';
+import { StoreBusyError, StoreUnavailableError } from '../../src/store/refusals.js';
+import { Store } from '../../src/store/store.js';
 import { drainPool, IN_TIME_MS, lockWaiters, openHouse, silent, until } from '../helpers/drain.js';
 import { type Body, callOf, clickOf, recordOf, recordsOf, resultOf } from '../helpers/events.js';
 import { createDatabase, createMigratedDatabase } from '../helpers/postgres.js';
 import { createCommitProxy } from '../helpers/proxy.js';
+import { openStore } from '../helpers/store.js';
 
 // A slow machine is no failure.
 t.setTimeout(180_000);
@@ -365,14 +367,7 @@ t.test(
 t.test('a question whose connection breaks is one that may be asked again', async (t) => {
   const fresh = await createMigratedDatabase(t);
   const proxy = await createCommitProxy(t, fresh.url);
-  const store = new Store({
-    locate: async () => ({ connectionString: proxy.url }),
-    drainConnections: 1,
-    log: silent,
-  });
-  t.teardown(() => store.stop(5_000));
-  store.start(() => undefined);
-  await until(() => store.state === 'up' && store.serverVersion !== null);
+  const store = await openStore(t, proxy.url);
   const locker = await fresh.pool().connect();
   await locker.query('begin; lock table calls in access exclusive mode');
   const refused = t.rejects(store.call('any'), StoreUnavailableError);
@@ -387,14 +382,7 @@ t.test('a question whose connection breaks is one that may be asked again', asyn
 
 t.test('questions that wait for others in vain are told so, and PostgreSQL is not called away', async (t) => {
   const fresh = await createMigratedDatabase(t);
-  const store = new Store({
-    locate: async () => ({ connectionString: fresh.url }),
-    drainConnections: 1,
-    log: silent,
-  });
-  t.teardown(() => store.stop(5_000));
-  store.start(() => undefined);
-  await until(() => store.state === 'up' && store.serverVersion !== null);
+  const store = await openStore(t, fresh.url);
   const locker = await fresh.pool().connect();
   await locker.query('begin; lock table calls in access exclusive mode');
   const watching = fresh.pool({ max: 1 });
@@ -407,16 +395,9 @@ t.test('questions that wait for others in vain are told so, and PostgreSQL is no
   t.strictSame(await Promise.all(slow), [null, null, null, null]);
 });
 
-t.test('statistics and exports that nobody waits for any more end in the database too', async (t) => {
+t.test('questions that nobody waits for any more end in the database too', async (t) => {
   const fresh = await createMigratedDatabase(t);
-  const store = new Store({
-    locate: async () => ({ connectionString: fresh.url }),
-    drainConnections: 1,
-    log: silent,
-  });
-  t.teardown(() => store.stop(5_000));
-  store.start(() => undefined);
-  await until(() => store.state === 'up' && store.serverVersion !== null);
+  const store = await openStore(t, fresh.url);
   const locker = await fresh.pool().connect();
   await locker.query('begin; lock table calls in access exclusive mode');
   const watching = fresh.pool({ max: 1 });
@@ -433,13 +414,12 @@ t.test('statistics and exports that nobody waits for any more end in the databas
   const answers = Promise.allSettled([
     store.statistics(question, leaving.signal),
     store.openExport({ subject: 'calls', format: 'csv', filters: {} }, leaving.signal),
+    store.calls({ filters: {}, limit: 1 }, leaving.signal),
   ]);
-  await until(async () => (await lockWaiters(watching)) === 2);
-  leaving.abort();
-  t.strictSame(
-    (await answers).map(({ status }) => status),
-    ['rejected', 'rejected'],
-  );
+  await until(async () => (await lockWaiters(watching)) === 3);
+  const reason = new Error('they left');
+  leaving.abort(reason);
+  t.strictSame(await answers, new Array(3).fill({ status: 'rejected', reason }));
   await until(async () => (await lockWaiters(watching)) === 0);
   t.pass('while the lock is still held');
   await locker.query('rollback');

@@ -11,7 +11,6 @@ import { letterId, parseLetterId } from '../../src/upkeep/dead-letters/letter-id
 import {
   type DeadLetter,
   type DeadLettersQuestion,
-  getDeadLetter,
   listDeadLetters,
 } from '../../src/upkeep/dead-letters/read.js';
 import { type Append, replayDeadLetter, replayDeadLetters } from '../../src/upkeep/dead-letters/replay.js';
@@ -24,7 +23,6 @@ t.setTimeout(180_000);
 
 const never = new AbortController().signal;
 const SPOOL = '0198c0de-0000-7000-8000-00000000000a';
-const UNKNOWN = `${SPOOL}.99`;
 
 function upkeepPool(t: Test, db: TestDatabase): pg.Pool {
   const options = { name: 'upkeep', max: 3, statementTimeoutMs: 0 };
@@ -157,8 +155,6 @@ t.test('letters are shown newest first with payloads exactly as received, whatev
     },
   ]);
   t.equal(Buffer.from(letters[0]?.payload ?? '').compare(nul), 0, 'the text is the bytes');
-  for (const letter of letters) t.strictSame(await getDeadLetter(pool, letter.id), letter);
-  t.strictSame([await getDeadLetter(pool, UNKNOWN), await getDeadLetter(pool, 'nonsense')], [null, null]);
 
   const [kept, gone] = letters.map(({ id }) => id);
   t.equal(await deleteDeadLetter(pool, gone ?? ''), true);
@@ -435,6 +431,8 @@ t.test(
     const house = await openHouse(t, db.url);
     const append: Append = (records) => house.spool.append(records);
     const id = await putLetter(pool, 1, {});
+    const isThere = async (letterId: string): Promise<boolean> =>
+      (await listDeadLetters(pool, { limit: 10 })).letters.some(({ id }) => id === letterId);
     const full = new Error('the spool is full');
     await t.rejects(
       replayDeadLetter(pool, () => Promise.reject(full), id),
@@ -444,7 +442,7 @@ t.test(
       replayDeadLetters(pool, () => Promise.reject(full), never),
       full,
     );
-    t.ok(await getDeadLetter(pool, id), 'it stays when the spool does not take it');
+    t.ok(await isThere(id), 'it stays when the spool does not take it');
 
     // The connection is lost when the record is synced already.
     const killed = async (records: readonly Uint8Array[]): Promise<void> => {
@@ -456,10 +454,10 @@ t.test(
     };
     await t.rejects(replayDeadLetter(pool, killed, id));
     t.ok(await house.drain.flush(IN_TIME_MS));
-    t.ok(await getDeadLetter(pool, id));
+    t.ok(await isThere(id));
     t.equal(await replayDeadLetter(pool, append, id), true);
     t.ok(await house.drain.flush(IN_TIME_MS));
-    t.equal(await getDeadLetter(pool, id), null);
+    t.notOk(await isThere(id));
     t.match(accountOf(house), { accepted: 2, stored: 1, duplicate: 1, deadLetter: 0 });
   },
 );

@@ -2,6 +2,7 @@ import { and, desc, type InferSelectViewModel, type SQL, sql } from 'drizzle-orm
 import type { NodePgDatabase } from 'drizzle-orm/node-postgres';
 import type pg from 'pg';
 import type { UtcTime } from '../../lib/time.js';
+import { withConnection } from '../connections.js';
 import { orm } from '../database.js';
 import { arbitrageCalls } from '../schema/index.js';
 import { asParameter, type CallFilters, conditionsOf } from './filters.js';
@@ -21,9 +22,16 @@ export interface CallsQuestion {
   readonly after?: CallPosition | undefined;
 }
 
-/** Calls, newest `sent_at` first, at equal times the greater `call_id` first. */
-export async function readCalls(pool: pg.Pool, question: CallsQuestion): Promise<ViewRow[]> {
-  return selectCalls(orm(pool), question);
+/**
+ * Calls, newest `sent_at` first, at equal times the greater `call_id` first.
+ * @param signal ends the query when nobody waits for it any more
+ */
+export async function readCalls(
+  pool: pg.Pool,
+  question: CallsQuestion,
+  signal?: AbortSignal,
+): Promise<ViewRow[]> {
+  return withConnection(pool, signal, (client) => selectCalls(orm(client), question));
 }
 
 /**

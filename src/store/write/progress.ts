@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { inTransaction } from '../database.js';
+import { inTransaction } from '../connections.js';
 import { countOutcomes, decodeOutcomes, encodeOutcomes, type Outcome } from './outcome.js';
 
 /** The identity of a batch: which records of which spool it carries. A retry carries the identical range. */

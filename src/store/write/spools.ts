@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { inTransaction } from '../database.js';
+import { inTransaction } from '../connections.js';
 import { decodeOutcomes, type Outcome, type OutcomeCounts } from './outcome.js';
 
 /** A batch that is in the store. */

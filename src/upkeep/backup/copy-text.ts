@@ -17,12 +17,6 @@ export const TEXT_SETTINGS: readonly string[] = [
   `set local bytea_output = 'hex'`,
 ];
 
-/** These tasks take as long as they take, whatever the role or the database say. A later PostgreSQL has one more. */
-export const NO_TIME_LIMITS = `do $$ begin
-  perform set_config(name, '0', true) from pg_settings
-  where name in ('statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout', 'transaction_timeout');
-end $$`;
-
 export interface Content {
   readonly rows: number;
   /** Of the table's text. */

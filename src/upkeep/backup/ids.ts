@@ -3,10 +3,14 @@ import { utcTimeFromMs, type UtcTime } from '../../lib/time.js';
 
 const ID = /^(\d{4})(\d{2})(\d{2})T(\d{2})(\d{2})(\d{2})Z-[0-9a-f]{8}$/;
 
-/** `20261120T181500Z-5f0c9a1e`: sorts by time, is safe as a file name, and differs between runs of one second. */
+/**
+ * `20261120T181500Z-0c89a1e5`: sorts by time, is safe as a file name, and differs between runs. Of the eight digits the
+ * first three are the milliseconds, the others random.
+ */
 export function newBackupId(nowMs: number): string {
   const second = utcTimeFromMs(nowMs).slice(0, 19).replace(/[-:]/g, '');
-  return `${second}Z-${randomBytes(4).toString('hex')}`;
+  const ms = (nowMs % 1_000).toString(16).padStart(3, '0');
+  return `${second}Z-${ms}${randomBytes(3).toString('hex').slice(1)}`;
 }
 
 /** To be asked before an id from elsewhere becomes part of a path. */

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type pg from 'pg';
 import { errorCode, messageOf } from '../../lib/errors.js';
 import { type ConnectionTarget, createPool } from '../../store/database.js';
-import { withConnection } from './connection.js';
+import { withConnection } from '../../store/connections.js';
 import { CannotVerifyError, RestoreRefusedError } from './errors.js';
 import { findOurs } from './tables.js';
 import { lockTarget, withDatabase } from './target.js';

@@ -17,7 +17,8 @@
  * All in one transaction, so that a part of it does nothing. The commit stands in a gzip member of its own: gunzip checks
  * the checksum of all before it first, so not even a damaged file that still inflates is ever committed by psql.
  */
-import { TEXT_SETTINGS, NO_TIME_LIMITS } from './copy-text.js';
+import { NO_TIME_LIMITS } from '../../store/connections.js';
+import { TEXT_SETTINGS } from './copy-text.js';
 import { BREAKPOINT } from './migrations.js';
 import { namesOfOurs, type TableLayout } from './tables.js';
 

@@ -5,8 +5,8 @@ import { createGzip } from 'node:zlib';
 import type pg from 'pg';
 import { lockDirectory } from '../../lib/directory-lock.js';
 import { utcTimeFromMs } from '../../lib/time.js';
-import { type Content, copyText, NO_TIME_LIMITS, TEXT_SETTINGS } from './copy-text.js';
-import { withConnection } from './connection.js';
+import { type Content, copyText, TEXT_SETTINGS } from './copy-text.js';
+import { NO_TIME_LIMITS, withConnection } from '../../store/connections.js';
 import {
   type BackupPaths,
   fileNameOf,

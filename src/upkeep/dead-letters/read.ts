@@ -94,16 +94,6 @@ export async function listDeadLetters(
   };
 }
 
-export async function getDeadLetter(pool: pg.Pool, id: string): Promise<DeadLetter | null> {
-  const key = parseLetterId(id);
-  if (key === undefined) return null;
-  const { rows } = await pool.query<Row>(
-    `select ${COLUMNS} from dead_letters where spool_id = $1 and sequence = $2`,
-    [key.spool_id, key.sequence],
-  );
-  return rows[0] === undefined ? null : letterOf(rows[0]);
-}
-
 type Row = Omit<DeadLetter, 'id' | 'payload' | 'payload_base64'> & LetterKey & { readonly payload: Buffer };
 
 function letterOf(row: Row): DeadLetter {

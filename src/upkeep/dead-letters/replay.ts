@@ -11,7 +11,7 @@
  */
 import type pg from 'pg';
 import type { UtcTime } from '../../lib/time.js';
-import { inTransaction } from '../../store/database.js';
+import { inTransaction } from '../../store/connections.js';
 import { type LetterKey, parseLetterId } from './letter-id.js';
 import { type LetterContent, NotReplayableError, recordOfLetter } from './record-of-letter.js';
 

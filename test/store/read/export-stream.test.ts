@@ -7,10 +7,10 @@ import t from 'tap';
 import { ExportsBusyError } from '../../../src/store/read/errors.js';
 import { exportBody } from '../../../src/store/read/export/body.js';
 import type { ExportColumn } from '../../../src/store/read/export/export.js';
-import { Store } from '../../../src/store/store.js';
-import { drainPool, IN_TIME_MS, silent, until } from '../../helpers/drain.js';
+import { drainPool, IN_TIME_MS, until } from '../../helpers/drain.js';
 import { RECEIVED_AT } from '../../helpers/events.js';
 import { createDatabase, createMigratedDatabase } from '../../helpers/postgres.js';
+import { openStore } from '../../helpers/store.js';
 import { exported, exportsOn, FORMATS } from './exports.js';
 
 // A slow machine is no failure.
@@ -191,16 +191,7 @@ t.test('a file whose rows are not all there, or no rows at all, fails', async (t
 });
 
 t.test('stopping the store ends its exports, with an error for their readers', async (t) => {
-  const store = new Store({
-    locate: () => Promise.resolve({ connectionString: db.url }),
-    drainConnections: 1,
-    log: silent,
-  });
-  await new Promise<void>((resolve) => {
-    store.start(() => {
-      resolve();
-    });
-  });
+  const store = await openStore(t, db.url);
   const { body } = await store.openExport(csv);
   const read = buffer(body);
   read.catch(() => undefined);

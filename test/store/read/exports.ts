@@ -30,7 +30,7 @@ export const FORMATS: readonly ExportFormat[] = ['csv', 'ndjson', 'parquet'];
 
 /** As the store has them. */
 export function exportsOn(t: Teardown, url: string, max = 2): { exports: Exports; pool: pg.Pool } {
-  const options = { name: 'export', max, statementTimeoutMs: 0 };
+  const options = { name: 'export', max, statementTimeoutMs: 0, noticesLeaving: true };
   const pool = createPool({ connectionString: url }, options, () => undefined);
   const exports = new Exports(pool);
   t.teardown(async () => {

@@ -1,11 +1,13 @@
 import { Problem } from '../../errors.js';
 
 /** Ids of backups are part of file names: nothing else gets any further than here. */
-export const BACKUP_ID = /^\d{8}T\d{6}Z-[0-9a-f]{8}$/;
+export function isBackupId(id: string): boolean {
+  return /^\d{8}T\d{6}Z-[0-9a-f]{8}$/.test(id);
+}
 
 /** @throws Problem `backup_not_found` when no backup can have this id */
 export function checkBackupId(id: string): string {
-  if (!BACKUP_ID.test(id)) throw backupNotFound();
+  if (!isBackupId(id)) throw backupNotFound();
   return id;
 }
 

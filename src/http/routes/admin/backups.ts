@@ -3,12 +3,12 @@ import type { UpkeepDesk } from '../../deps-upkeep.js';
 import { security } from '../../plugins/openapi.js';
 import { type Backup, BackupPath, BackupsQuery } from '../../schemas/backups.js';
 import { NoQuery, answer, problemResponses } from '../../schemas/problem.js';
-import { BACKUP_ID, backupNotComplete, backupNotFound, checkBackupId } from './backup-path.js';
+import { backupNotComplete, backupNotFound, checkBackupId, isBackupId } from './backup-path.js';
 import { readPage } from './page.js';
 
 const list = {
   name: 'backups',
-  id: BACKUP_ID,
+  isId: isBackupId,
   placeOf: ({ created_at, id }: Backup) => ({ time: created_at, id }),
 };
 

@@ -4,9 +4,9 @@ import { Problem } from '../../errors.js';
 import { security } from '../../plugins/openapi.js';
 import { DeadLetterPath, DeadLettersQuery } from '../../schemas/dead-letters.js';
 import { NoQuery, answer, problemResponses } from '../../schemas/problem.js';
-import { readCursor, sealPage } from './page.js';
+import { readPageQuery, sealPage } from './page.js';
 
-const list = { name: 'dead_letters', id: /^[0-9a-f-]{36}\.\d{1,16}$/ };
+const list = { name: 'dead_letters', isId: (id: string) => /^[0-9a-f-]{36}\.\d{1,16}$/.test(id) };
 
 export function deadLettersRoutes(scope: FastifyInstance, upkeep: UpkeepDesk): void {
   scope.get<{ Querystring: DeadLettersQuery }>(
@@ -25,7 +25,7 @@ export function deadLettersRoutes(scope: FastifyInstance, upkeep: UpkeepDesk): v
       },
     },
     async ({ query }) => {
-      const { limit, after } = readCursor(list, query);
+      const { limit, after } = readPageQuery(list, query);
       const { letters, next } = await upkeep.deadLetters({
         limit,
         reason: query.reason,

@@ -7,7 +7,7 @@ import { readPage } from './page.js';
 
 const list = {
   name: 'runs',
-  id: /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/,
+  isId: (id: string) => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(id),
   placeOf: ({ started_at, run_id }: Run) => ({ time: started_at, id: run_id }),
 };
 

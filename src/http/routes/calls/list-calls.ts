@@ -1,15 +1,18 @@
 import type { FastifyInstance } from 'fastify';
+import { isId } from '../../../events/identity.js';
 import type { CallPosition } from '../../../store/read/calls.js';
-import type { CallFilters } from '../../../store/read/filters.js';
 import type { CallReader, CallRow } from '../../deps.js';
-import { type Mistake, Problem } from '../../errors.js';
+import { cursorOf, placeOf } from '../../cursor.js';
+import type { Mistake } from '../../errors.js';
+import { whenClientLeaves } from '../../leaving.js';
 import { CALLS_PER_PAGE, CALLS_PER_READ, PAGE_BYTES } from '../../limits.js';
 import { security } from '../../plugins/openapi.js';
 import { readCallFilters } from '../../query/call-filters.js';
-import { queryMistake, refuseMistakes } from '../../query/mistakes.js';
+import { refuseMistakes } from '../../query/mistakes.js';
 import { CallListQuery } from '../../schemas/call-list.js';
 import { answer, problemResponses } from '../../schemas/problem.js';
-import { cursorOf, positionOf } from './cursor.js';
+
+const list = { name: 'calls', isId };
 
 export function listCallsRoute(scope: FastifyInstance, calls: CallReader): void {
   scope.get<{ Querystring: CallListQuery }>(
@@ -31,17 +34,26 @@ export function listCallsRoute(scope: FastifyInstance, calls: CallReader): void 
         },
       },
     },
-    async ({ query }) => {
+    async ({ query }, reply) => {
       const mistakes: Mistake[] = [];
       const filters = readCallFilters(query, mistakes);
       refuseMistakes(mistakes);
-      const after = query.cursor === undefined ? undefined : readCursor(query.cursor);
-      const { page, isLast } = await readPage(calls, filters, after, query.limit ?? CALLS_PER_PAGE);
+      const place = placeOf(list, query.cursor);
+      const after = place && { sent_at: place.time, call_id: place.id };
+      const signal = whenClientLeaves(reply.raw);
+      const find: Find = (limit, behind) => calls.calls({ filters, limit, after: behind }, signal);
+      const { page, isLast } = await readPage(find, after, query.limit ?? CALLS_PER_PAGE);
       const last = page.at(-1);
-      return { calls: page, next_cursor: isLast || last === undefined ? null : cursorOf(last) };
+      const isEnd = isLast || last === undefined;
+      return {
+        calls: page,
+        next_cursor: isEnd ? null : cursorOf(list, { time: last.sent_at, id: last.call_id }),
+      };
     },
   );
 }
+
+type Find = (limit: number, after: CallPosition | undefined) => Promise<readonly CallRow[]>;
 
 interface Page {
   readonly page: readonly CallRow[];
@@ -49,18 +61,13 @@ interface Page {
 }
 
 /** Up to `limit` calls, and at least one if there is one; fewer when they are large. */
-async function readPage(
-  calls: CallReader,
-  filters: CallFilters,
-  after: CallPosition | undefined,
-  limit: number,
-): Promise<Page> {
+async function readPage(find: Find, after: CallPosition | undefined, limit: number): Promise<Page> {
   const page: CallRow[] = [];
   let bytes = 0;
   while (bytes <= PAGE_BYTES) {
     // One more than asked for tells whether there is a next page.
     const wanted = Math.min(CALLS_PER_READ, limit + 1 - page.length);
-    const found = await calls.calls({ filters, limit: wanted, after: page.at(-1) ?? after });
+    const found = await find(wanted, page.at(-1) ?? after);
     page.push(...found);
     if (page.length > limit) return { page: page.slice(0, limit), isLast: false };
     if (found.length < wanted) return { page, isLast: true };
@@ -72,15 +79,4 @@ async function readPage(
 /** Bytes of what can be large in a call. */
 function sizeOf({ raw, notified_user_ids }: CallRow): number {
   return JSON.stringify([raw, notified_user_ids]).length;
-}
-
-/** @throws Problem `invalid_cursor` */
-function readCursor(cursor: string): CallPosition {
-  const position = positionOf(cursor);
-  if (position !== undefined) return position;
-  const message = 'must be a next_cursor exactly as it was answered';
-  throw new Problem('invalid_cursor', {
-    detail: `The cursor ${message}.`,
-    errors: [queryMistake('cursor', 'invalid_cursor', message)],
-  });
 }

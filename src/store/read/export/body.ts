@@ -58,6 +58,8 @@ export function exportBody(snapshot: Snapshot, options: EncoderOptions): Readabl
   pass().catch((error: unknown) => {
     body.destroy(toError(error));
   });
+  // An error reaches whoever reads, also who begins to only then; until then it must not end the process.
+  body.on('error', () => undefined);
   return body;
 }
 

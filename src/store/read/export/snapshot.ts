@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream';
 import type pg from 'pg';
 import { to as copyTo } from 'pg-copy-streams';
 import type { UtcTime } from '../../../lib/time.js';
-import { noticeLeaving } from '../../database.js';
+import { borrowConnection, NO_TIME_LIMITS } from '../../connections.js';
 import type { ExportStatements } from './statement.js';
 
 export interface Summary {
@@ -32,21 +32,12 @@ export async function openSnapshot(
   statements: ExportStatements,
   signal?: AbortSignal,
 ): Promise<Snapshot> {
-  const client = await pool.connect();
-  let isHeld = true;
-  const release = (broken: boolean): void => {
-    if (isHeld) client.release(broken);
-    isHeld = false;
-  };
-  const drop = (): void => {
-    release(true);
-  };
-  signal?.addEventListener('abort', drop);
+  const { client, giveBack, drop } = await borrowConnection(pool, signal);
   try {
-    signal?.throwIfAborted();
-    await noticeLeaving(client);
     await client.query('begin isolation level repeatable read, read only');
-    await set(client, new Map([...PLANNING, ...NO_TIME_LIMIT, ...statements.settings]));
+    // Idle, too: PostgreSQL is often through while its last rows still wait for their reader.
+    await client.query(NO_TIME_LIMITS);
+    await set(client, new Map([...PLANNING, ...statements.settings]));
     const summary = await summarise(client, statements.summary);
     if (summary.rows > FEW_ROWS) await set(client, PLANNING_IN_ORDER);
     const rows: Readable = client.query(copyTo(`copy (${statements.rows}) to stdout (format binary)`));
@@ -58,18 +49,16 @@ export async function openSnapshot(
       rows,
       finish: async () => {
         await client.query('commit');
-        release(false);
+        giveBack();
       },
       discard: () => {
         rows.destroy();
-        release(true);
+        drop();
       },
     };
   } catch (error) {
     drop();
     throw error;
-  } finally {
-    signal?.removeEventListener('abort', drop);
   }
 }
 
@@ -93,9 +82,6 @@ async function set(client: pg.ClientBase, settings: Settings): Promise<void> {
 
 /** What is compiled before the first row comes pays only in statements that are no export. */
 const PLANNING: Settings = new Map([['jit', 'off']]);
-
-/** PostgreSQL is often through while its last rows still wait for their reader, who takes as long as he takes. */
-const NO_TIME_LIMIT: Settings = new Map([['idle_in_transaction_session_timeout', '0']]);
 
 /** So many rows are sorted in no time. */
 const FEW_ROWS = 20_000;

@@ -2,7 +2,8 @@ import { type SQL, sql } from 'drizzle-orm';
 import type pg from 'pg';
 import { quoted } from '../../../events/describe.js';
 import { isTimeZoneName } from '../../../lib/time-zone.js';
-import { inTransaction, noticeLeaving, orm } from '../../database.js';
+import { inTransaction } from '../../connections.js';
+import { orm } from '../../database.js';
 import { classify } from '../../errors.js';
 import { UnknownTimeZoneError } from '../errors.js';
 import type { CallFilters } from '../filters.js';
@@ -47,7 +48,6 @@ export async function readStatistics(
   const [total, ...groups] = await inTransaction(
     pool,
     async (client) => {
-      await noticeLeaving(client);
       const db = orm(client);
       await db.execute(settings(timeZone)).catch((error: unknown) => {
         throw classify(error).code === INVALID_PARAMETER_VALUE ? unknownZone(timeZone) : error;
