@@ -11,6 +11,7 @@ It goes to DATA_DIR/backups: ID.sql.gz, a SQL script that psql can run, and its 
 than the BACKUP_KEEP newest are removed, but for the last one that was verified.
 
 The database is DATABASE_URL, or the embedded one under DATA_DIR; other settings as for the service.
+A database of an older version is brought up to date first, as a start of the service would.
 Exit code: 0 the backup is complete, 2 there is none.
 `;
 

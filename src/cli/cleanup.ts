@@ -10,6 +10,7 @@ const help = `Deletes calls that were sent long ago, with their clicks and resul
   --dry-run          count what would be deleted, and delete nothing
 
 The database is DATABASE_URL, or the embedded one under DATA_DIR; other settings as for the service.
+A database of an older version is brought up to date first, as a start of the service would.
 Exit code: 0 done, 2 not, or not finished; the next one goes on.
 `;
 

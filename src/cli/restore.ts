@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { ConfigReader } from '../config/reader.js';
+import { errorCode } from '../lib/errors.js';
 import { utcTimeFromMs } from '../lib/time.js';
 import type { ConnectionTarget } from '../store/database.js';
 import { isBackupId } from '../upkeep/backup/ids.js';
@@ -104,6 +105,15 @@ function fileOf({ words, config }: Call): string {
   return isBackupId(file) ? catalogueOf(config).fileOf(file) : file;
 }
 
+async function sizeOf(file: string): Promise<number> {
+  try {
+    return (await stat(file)).size;
+  } catch (error) {
+    if (errorCode(error) !== 'ENOENT') throw error;
+    throw new UsageError(`there is no file, and no backup in DATA_DIR/backups, called ${file}`);
+  }
+}
+
 /** @throws UsageError, without showing the URL, which may hold a password */
 function databaseUrl(text: string): string {
   const read = new ConfigReader({ '--into': text });
@@ -142,7 +152,7 @@ await runCommand({
   maxArguments: 1,
   run: async (call) => {
     const file = fileOf(call);
-    const { size } = await stat(file);
+    const size = await sizeOf(file);
     const into = call.texts.get('into');
     return into === undefined
       ? withTarget(call.config, true, (target) => restore(call, file, size, target))

@@ -27,7 +27,7 @@ export interface UpkeepDesk {
   readonly verifyBackup: (id: string) => Promise<Verification | null>;
   /** Newest first. */
   readonly deadLetters: (question: DeadLettersQuestion) => Promise<DeadLettersPage>;
-  /** False when there is none with this id. May also reject with DEAD_LETTER_NOT_REPLAYABLE, and as an append to the spool does. */
+  /** False when there is none with this id. May also reject with NOT_REPLAYABLE, and as an append to the spool does. */
   readonly replayDeadLetter: (id: string) => Promise<boolean>;
   readonly replayDeadLetters: () => Promise<Replayed>;
   readonly removeDeadLetter: (id: string) => Promise<boolean>;

@@ -21,7 +21,7 @@ export const PROBLEMS = {
   dead_letter_not_found: [404, 'There is no such dead letter'],
   method_not_allowed: [405, 'The method is not allowed here'],
   request_timeout: [408, 'The request took too long to arrive'],
-  task_busy: [409, 'It is running already'],
+  task_busy: [409, 'This task is running already'],
   backup_not_complete: [409, 'The backup is not complete'],
   backup_in_use: [409, 'The backup is being verified'],
   cannot_verify: [409, 'There is nothing to verify backups in'],
@@ -124,7 +124,7 @@ const foreignErrors: Readonly<Record<string, ProblemCode>> = {
   TASK_BUSY: 'task_busy',
   BACKUP_IN_USE: 'backup_in_use',
   NO_RETENTION: 'no_retention',
-  DEAD_LETTER_NOT_REPLAYABLE: 'not_replayable',
+  NOT_REPLAYABLE: 'not_replayable',
   UPKEEP_STOPPED: 'stopping',
   STORE_BUSY: 'too_many_questions',
   QUESTION_TOO_SLOW: 'question_too_slow',
@@ -144,6 +144,7 @@ export function toProblem(error: unknown): Problem {
   const named = 'code' in error && typeof error.code === 'string' ? error.code : error.name;
   const code = Object.hasOwn(foreignErrors, named) ? foreignErrors[named] : undefined;
   if (code === 'unsupported_media_type') return unsupportedMediaType('application/json', error);
+  if (code === 'task_busy') return taskBusy(error);
   if (code !== undefined) return new Problem(code, { headers: retryAfter(error), cause: error });
   if (isClientError(error)) return new Problem('invalid_request', { cause: error });
   return new Problem('internal', { cause: error });
@@ -157,6 +158,12 @@ export function unsupportedMediaType(expected: string, cause?: unknown): Problem
     ],
     cause,
   });
+}
+
+function taskBusy(error: Error): Problem {
+  const task = 'task' in error && typeof error.task === 'string' ? error.task : 'task of this kind';
+  const detail = `A ${task} is running already, here or beside another replica; the runs tell since when.`;
+  return new Problem('task_busy', { detail, cause: error });
 }
 
 function retryAfter(error: Error): Record<string, string> {

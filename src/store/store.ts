@@ -139,6 +139,7 @@ export class Store {
           name: 'upkeep',
           max: UPKEEP_CONNECTIONS,
           statementTimeoutMs: 0,
+          noticesLeaving: true,
         });
         // A connection of its own: readers that take all of theirs are no sign that PostgreSQL is away.
         const probe = this.#pool(target, { name: 'probe', max: 1, statementTimeoutMs: READ_TIMEOUT_MS });

@@ -52,7 +52,7 @@ const MAX_ATTEMPTS = 5;
 /** @throws what PostgreSQL says, and what the way to it does; what was deleted until then stays deleted */
 export async function cleanUp(pool: pg.Pool, options: CleanUpOptions): Promise<CleanUpResult> {
   const { cutoff, dryRun, signal, maxCalls = MAX_CALLS, rest = REST } = options;
-  if (dryRun) return { deleted: await countExpired(pool, cutoff), postponed: 0, stopped: false };
+  if (dryRun) return { deleted: await countExpired(pool, cutoff, signal), postponed: 0, stopped: false };
 
   let deleted = NOTHING;
   let postponed = 0;

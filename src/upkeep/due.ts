@@ -30,12 +30,8 @@ export function backupDueAt(
  * one that the end of the service stopped goes on; one that failed is tried again.
  * @returns null when it never comes
  */
-export function cleanupDueAt(
-  { last, firstRunMs }: CleanupPast,
-  cron: string,
-  startedMs: number,
-): number | null {
-  const next = nextTime(cron, last?.startedMs ?? Math.min(firstRunMs ?? Infinity, startedMs));
+export function cleanupDueAt({ last, sinceMs }: CleanupPast, cron: string, startedMs: number): number | null {
+  const next = nextTime(cron, last?.startedMs ?? Math.min(sinceMs ?? Infinity, startedMs));
   const again = last === null || last.state === 'complete' ? null : last.endedMs + retryMs(last.state);
   const due = Math.min(next ?? Infinity, again ?? Infinity);
   return due === Infinity ? null : Math.max(due, startedMs + GRACE_MS);

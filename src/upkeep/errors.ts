@@ -6,7 +6,7 @@ import type { Task } from './runs.js';
 export class TaskBusyError extends Error {
   override readonly name = 'TaskBusyError';
   readonly code = 'TASK_BUSY';
-  constructor(readonly task: Task) {
+  constructor(readonly task: Task | 'dry run') {
     super(`a ${task} is running already`);
   }
 }

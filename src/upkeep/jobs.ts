@@ -22,7 +22,7 @@ export interface Jobs {
 
 /** @param startedMs when this process began to look after things */
 export function jobsOf(keeping: Keeping, plan: Plan, startedMs: number): Jobs {
-  const { pool, now } = keeping;
+  const { now } = keeping;
   // A clock that was put back must not make everything wait until it has caught up.
   const since = (): number => Math.min(startedMs, now());
   const isDue = (job: () => Job) => async (): Promise<boolean> =>
@@ -34,7 +34,7 @@ export function jobsOf(keeping: Keeping, plan: Plan, startedMs: number): Jobs {
       dueAt: async () =>
         plan.retentionDays === 0 && plan.deadLetterRetentionDays === 0
           ? null
-          : cleanupDueAt(await cleanupPast(pool, now()), plan.cleanupCron, since()),
+          : cleanupDueAt(await cleanupPast(keeping), plan.cleanupCron, since()),
       run: async () => {
         await cleanup(keeping, {
           trigger: 'schedule',
@@ -46,7 +46,7 @@ export function jobsOf(keeping: Keeping, plan: Plan, startedMs: number): Jobs {
     },
     backup: {
       name: 'backup',
-      dueAt: async () => backupDueAt(await backupPast(pool, now()), plan.backupIntervalDays, since()),
+      dueAt: async () => backupDueAt(await backupPast(keeping), plan.backupIntervalDays, since()),
       run: async () => {
         await backup(keeping, { trigger: 'schedule', isDue: isDue(() => jobs.backup), prune: true });
       },

@@ -29,9 +29,9 @@ export const NOTHING_KNOWN: Overview = {
 
 /** @param dataDir on the disk whose free space counts */
 export async function readOverview(keeping: Keeping, jobs: Jobs, dataDir: string): Promise<Overview> {
-  const { pool, now } = keeping;
+  const { pool } = keeping;
   const [lastCleanup] = await listRuns(pool, { task: 'cleanup', limit: 1 });
-  const { lastGoodMs } = await backupPast(pool, now());
+  const { lastGoodMs } = await backupPast(keeping);
   return {
     cleanup: { nextMs: await jobs.cleanup.dueAt(), last: lastCleanup ?? null },
     backup: {

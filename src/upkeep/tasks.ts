@@ -2,8 +2,10 @@
 import { type UtcTime, utcTimeFromMs } from '../lib/time.js';
 import type { ConnectionTarget } from '../store/database.js';
 import type { BackupCatalogue } from './backup/catalogue.js';
+import { sweepUnlessInUse } from './backup/files.js';
 import { newBackupId } from './backup/ids.js';
 import type { Manifest } from './backup/manifest.js';
+import { sweepScratch } from './backup/scratch.js';
 import { type Verification, verifyBackup } from './backup/verify-backup.js';
 import { type BackupProgress, writeBackup } from './backup/write-backup.js';
 import { type CleanUpResult, cleanUp } from './cleanup.js';
@@ -130,6 +132,17 @@ export function verify(keeping: Keeping, order: VerifyOrder): Promise<Verificati
       return { result, detail: { ok, problems: problems.slice(0, PROBLEMS_KEPT), rows, removed } };
     },
   );
+}
+
+/** Removes what backups and verifications have left whose process died, so that it does not wait for the next of them. */
+export async function sweepLeftovers({ pool, catalogue, log, signal }: Keeping): Promise<void> {
+  try {
+    await sweepUnlessInUse(catalogue.directory);
+    await sweepScratch(pool, signal);
+  } catch (error) {
+    // Their next run tries it too, and fails if it matters.
+    log.warn({ reason: reasonOf(error) }, 'leftovers of earlier backups could not be removed');
+  }
 }
 
 /** Not worth failing for what has succeeded. @returns their ids */

@@ -19,7 +19,7 @@ import {
   replayDeadLetter,
   replayDeadLetters,
 } from './dead-letters/replay.js';
-import { BackupInUseError, NoRetentionError, reasonOf, UpkeepStoppedError } from './errors.js';
+import { BackupInUseError, NoRetentionError, reasonOf, TaskBusyError, UpkeepStoppedError } from './errors.js';
 import { markAbandoned } from './exclusive.js';
 import { type Jobs, jobsOf, type Plan } from './jobs.js';
 import {
@@ -31,7 +31,15 @@ import {
 } from './overview.js';
 import { listRuns, markBackupRemoved, type Run, type RunsQuestion } from './runs.js';
 import { type Clock, type Job, repeat } from './schedule.js';
-import { backup, cleanup, countCleanup, type Keeping, verify } from './tasks.js';
+import {
+  backup,
+  cleanup,
+  type CleanupOutcome,
+  countCleanup,
+  type Keeping,
+  sweepLeftovers,
+  verify,
+} from './tasks.js';
 
 export interface UpkeepOptions extends Plan {
   /** On the disk whose free space is told. */
@@ -57,6 +65,7 @@ export class Upkeep {
   readonly #underWay = new Set<Promise<unknown>>();
   /** Ids of backups that are being verified on request. */
   readonly #verifying = new Set<string>();
+  #isCounting = false;
   #keeping: Keeping | undefined;
   #jobs: Jobs | undefined;
   #overview: Overview = NOTHING_KNOWN;
@@ -79,10 +88,13 @@ export class Upkeep {
     const jobs = jobsOf(keeping, this.options, now());
     this.#keeping = keeping;
     this.#jobs = jobs;
+    let isSwept = false;
     const looking: Job = {
       name: 'overview',
       dueAt: async () => 0,
       run: async () => {
+        if (!isSwept) await sweepLeftovers(keeping);
+        isSwept = true;
         await markAbandoned(keeping);
         await this.#look();
       },
@@ -111,13 +123,25 @@ export class Upkeep {
     const days = daysToKeep ?? this.options.retentionDays;
     if (days === 0) throw new NoRetentionError();
     const startedAt = performance.now();
-    const { cutoff, deleted, stopped } = await this.#task((keeping) =>
+    const { cutoff, deleted, postponed, stopped } = await this.#task((keeping) =>
       dryRun
-        ? countCleanup(keeping, days)
+        ? this.#count(keeping, days)
         : cleanup(keeping, { daysToKeep: days, deadLetterDays: 0, trigger: 'manual' }),
     );
     if (stopped) throw new UpkeepStoppedError();
-    return { cutoff, dry_run: dryRun, deleted, duration_ms: Math.round(performance.now() - startedAt) };
+    const duration_ms = Math.round(performance.now() - startedAt);
+    return { cutoff, dry_run: dryRun, deleted, postponed, duration_ms };
+  }
+
+  /** A dry run reads all there is, so one at a time is enough. */
+  async #count(keeping: Keeping, days: number): Promise<CleanupOutcome> {
+    if (this.#isCounting) throw new TaskBusyError('dry run');
+    this.#isCounting = true;
+    try {
+      return await countCleanup(keeping, days);
+    } finally {
+      this.#isCounting = false;
+    }
   }
 
   /**
@@ -260,6 +284,8 @@ export interface CleanupAnswer {
   readonly cutoff: UtcTime;
   readonly dry_run: boolean;
   readonly deleted: { readonly calls: number; readonly clicks: number; readonly results: number };
+  /** Calls left to the next run. */
+  readonly postponed: number;
   readonly duration_ms: number;
 }
 

@@ -1,7 +1,8 @@
 /** Upkeep over a database, put together as the service does it. */
 import { join } from 'node:path';
+import { createPool } from '../../src/store/database.js';
 import { Upkeep, type UpkeepOptions } from '../../src/upkeep/upkeep.js';
-import { drainPool, silent } from './drain.js';
+import { silent } from './drain.js';
 import type { Teardown } from './postgres.js';
 import { temporaryDirectory } from './service.js';
 
@@ -24,7 +25,11 @@ export async function openUpkeep(
   const { started = true, ...changes } = options;
   const dataDir = options.dataDir ?? (await temporaryDirectory(t));
   const directory = join(dataDir, 'backups');
-  const pool = drainPool(t, url, 8, 0);
+  const pool = createPool(
+    { connectionString: url },
+    { name: 'upkeep', max: 8, statementTimeoutMs: 0, noticesLeaving: true },
+    () => undefined,
+  );
   const upkeep = new Upkeep({
     cleanupCron: '0 4 * * *',
     retentionDays: 365,

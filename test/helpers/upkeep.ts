@@ -9,6 +9,7 @@ export function idleUpkeep(changes: Partial<UpkeepDesk> = {}): UpkeepDesk {
       cutoff: CUTOFF,
       dry_run: dryRun,
       deleted: { calls: 0, clicks: 0, results: 0 },
+      postponed: 0,
       duration_ms: 1,
     }),
     startBackup: async () => {

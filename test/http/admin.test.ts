@@ -354,7 +354,7 @@ t.test('dead letters: listed with the payload as received, replayed, deleted', a
   t.equal((await app.inject({ method: 'DELETE', url: '/v1/admin/dead-letters/x' })).statusCode, 404);
 
   for (const [code, status] of [
-    ['DEAD_LETTER_NOT_REPLAYABLE', 422],
+    ['NOT_REPLAYABLE', 422],
     ['SPOOL_FULL', 503],
   ] as const) {
     const failing = appWith({ replayDeadLetter: () => Promise.reject(codedError(code)) });

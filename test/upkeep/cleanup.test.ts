@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import fc from 'fast-check';
 import type pg from 'pg';
 import t, { type Test } from 'tap';
@@ -18,6 +19,7 @@ import {
 } from '../helpers/drain.js';
 import { type Body, callOf, clickOf, clicksOf, recordOf, resultOf } from '../helpers/events.js';
 import { createMigratedDatabase, type TestDatabase } from '../helpers/postgres.js';
+import { startTask } from './backups.js';
 import { contradictions } from './state-oracle.js';
 
 /** `PROPERTY_RUNS=1000` looks longer. */
@@ -661,3 +663,49 @@ t.test(
     t.match(await run(pool), { deleted: { calls: 5, clicks: 5, results: 0 } });
   },
 );
+
+t.test(
+  'a cleanup that was killed has deleted whole calls or nothing of them, and the next goes on',
+  async (t) => {
+    const db = await createMigratedDatabase(t);
+    const pool = upkeepPool(t, db.url);
+    const ids = Array.from({ length: 40 }, (_, i) => `call-${10 + i}`);
+    const eventsOf = (id: string): Buffer[] => [
+      oldCall(id),
+      received(NEW, clickOf(id, 'k', { user_id: 'u' })),
+      received(NEW, resultOf(id, 'r')),
+    ];
+    await store(t, db, ids.flatMap(eventsOf));
+    // It comes as far as the third transaction, and waits in the middle of that.
+    const holder = await db.pool().connect();
+    await holder.query(`begin; select from call_states where call_id = 'call-35' for update`);
+    const task = startTask(['cleanup', db.url, CUTOFF]);
+    const ended = once(task, 'close');
+    await until(async () => (await lockWaiters(pool)) === 1);
+    task.kill('SIGKILL');
+    await ended;
+    await holder.query('rollback');
+    holder.release();
+    // What the dead process had begun is rolled back by its backend, which notices a moment later.
+    await until(async () => (await sessionsOf(pool, 'call-logger test')) === 0);
+    t.strictSame((await keptIn(pool)).calls, ids.slice(20));
+    t.equal(await rowsIn(pool), 3 * 20);
+    t.strictSame(await contradictions(pool), []);
+
+    t.strictSame(await run(pool), {
+      deleted: { calls: 20, clicks: 20, results: 20 },
+      postponed: 0,
+      stopped: false,
+    });
+    t.equal(await rowsIn(pool), 0);
+    t.strictSame(await contradictions(pool), []);
+  },
+);
+
+async function sessionsOf(pool: pg.Pool, name: string): Promise<number> {
+  const { rowCount } = await pool.query(
+    'select from pg_stat_activity where datname = current_database() and application_name = $1',
+    [name],
+  );
+  return rowCount ?? 0;
+}

@@ -119,6 +119,49 @@ t.test(
   },
 );
 
+t.test('a backup of the empty database is none to rely on once events are there', async (t) => {
+  const database = await createMigratedDatabase(t);
+  const pool = drainPool(t, database.url);
+  const clock = new TestClock('2026-11-20T12:00:00Z');
+  const forward = async (ms: number) => {
+    clock.forward(ms);
+    await clock.asleep(JOBS);
+  };
+  const backups = async () => (await runsOf(pool, 'backup')).length;
+  await start(t, database, clock);
+  await clock.asleep(JOBS);
+  await forward(MINUTE_MS);
+  t.equal(await backups(), 1, 'it shows early that backups can be made');
+  await forward(HOUR_MS);
+  t.equal(await backups(), 1);
+  await storeCall(pool, utcTimeFromMs(clock.now()));
+  await forward(MINUTE_MS);
+  t.equal(await backups(), 2);
+  await forward(13 * DAY_MS);
+  t.equal(await backups(), 2, 'this one holds');
+});
+
+t.test('a cleanup that never ran is made up for, though nothing else ever ran either', async (t) => {
+  const database = await createMigratedDatabase(t);
+  const pool = drainPool(t, database.url);
+  const clock = new TestClock('2026-11-20T12:00:00Z');
+  await storeCall(pool, utcTimeFromMs(clock.now() - DAY_MS));
+  await start(t, database, clock, { backupIntervalDays: 0 });
+  await clock.asleep(JOBS);
+  clock.forward(MINUTE_MS);
+  await clock.asleep(JOBS);
+  t.match(await runsOf(pool, 'cleanup'), [{ state: 'complete' }]);
+});
+
+async function storeCall(pool: pg.Pool, receivedAt: string): Promise<void> {
+  await pool.query(
+    `insert into calls (call_id, call_type, book_a, odds_a, odds_format, roi_percent, sent_at, users_notified,
+       received_at, fingerprint)
+     values ('c', 'good_ev', 'b', 100, 'american', 1, $1, 0, $1, '')`,
+    [receivedAt],
+  );
+}
+
 t.test('what failed is tried again after an hour, and told by the status until it succeeds', async (t) => {
   const database = await createMigratedDatabase(t);
   const pool = drainPool(t, database.url);
@@ -229,12 +272,12 @@ t.test('when something is due', async (t) => {
   t.equal(backupDueAt({ lastGoodMs: started, lastFailureMs: started - 1 }, 1, started), started + DAY_MS);
 
   const past = (state: Run['state'], startedMs: number) => ({
-    firstRunMs: null,
+    sinceMs: null,
     last: { state, startedMs, endedMs: startedMs + 1_000 },
   });
   const tomorrow = at('2026-11-21T04:00:00Z');
-  t.equal(cleanupDueAt({ last: null, firstRunMs: null }, cron, started), tomorrow);
-  t.equal(cleanupDueAt({ last: null, firstRunMs: started - DAY_MS }, cron, started), soon, 'made up for');
+  t.equal(cleanupDueAt({ last: null, sinceMs: null }, cron, started), tomorrow);
+  t.equal(cleanupDueAt({ last: null, sinceMs: started - DAY_MS }, cron, started), soon, 'made up for');
   t.equal(cleanupDueAt(past('complete', at('2026-11-20T04:00:00Z')), cron, started), tomorrow);
   t.equal(cleanupDueAt(past('complete', at('2026-11-19T04:00:00Z')), cron, started), soon);
   t.equal(cleanupDueAt(past('stopped', started - 5_000), cron, started), soon, 'goes on');

@@ -1,6 +1,6 @@
 /**
  * One task of upkeep in a process of its own, to be killed or starved: `backup URL DIRECTORY`, `verify URL DIRECTORY ID`,
- * `restore URL FILE`, with `-stuck` behind the task's name to stop for ever in the middle of the work.
+ * `restore URL FILE`, `cleanup URL CUTOFF`, the first three with `-stuck` behind the task's name to stop for ever in the middle of the work.
  */
 import { createPool } from '../../src/store/database.js';
 import { BackupCatalogue } from '../../src/upkeep/backup/catalogue.js';
@@ -8,6 +8,7 @@ import { newBackupId } from '../../src/upkeep/backup/ids.js';
 import { restoreBackup } from '../../src/upkeep/backup/restore-backup.js';
 import { verifyBackup } from '../../src/upkeep/backup/verify-backup.js';
 import { writeBackup } from '../../src/upkeep/backup/write-backup.js';
+import { cleanUp } from '../../src/upkeep/cleanup.js';
 
 const [, , name = '', url = '', where = '', id = ''] = process.argv;
 const [task, mode] = name.split('-');
@@ -39,6 +40,8 @@ try {
   } else if (task === 'verify') {
     const scratch = { kind: 'beside', pool, target } as const;
     await verifyBackup({ catalogue: new BackupCatalogue(where), id, scratch, signal, onProgress });
+  } else if (task === 'cleanup') {
+    await cleanUp(pool, { cutoff: where, dryRun: false, signal, maxCalls: 10, rest: 0 });
   } else {
     await pool.end();
     await restoreBackup({ file: where, target, replace: true, signal, onProgress });

@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
-import { writeFile } from 'node:fs/promises';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import t from 'tap';
 import { backupPast } from '../../src/upkeep/past.js';
 import type { Upkeep } from '../../src/upkeep/upkeep.js';
-import { accountOf, drainPool, IN_TIME_MS, openHouse, until } from '../helpers/drain.js';
+import { accountOf, drainPool, IN_TIME_MS, lockWaiters, openHouse, until } from '../helpers/drain.js';
 import { callOf, clickOf, recordsOf } from '../helpers/events.js';
 import { TestClock } from '../helpers/clock.js';
 import { createGate } from '../helpers/gate.js';
@@ -12,6 +13,8 @@ import { createMigratedDatabase, type TestDatabase } from '../helpers/postgres.j
 import { openUpkeep } from '../helpers/upkeep-house.js';
 
 t.setTimeout(120_000);
+
+const never = new AbortController().signal;
 
 async function ready(upkeep: Upkeep): Promise<Upkeep> {
   await until(async () => (await upkeep.runs({ limit: 1 })).length >= 0);
@@ -76,7 +79,8 @@ t.test('a backup on request: under way at once, one at a time, complete with its
 
   t.match(await upkeep.verifyBackup(id), { ok: true, problems: [], rows: { calls: 0 } });
   t.match(await upkeep.backup(id), { verified_at: String });
-  const good = async () => (await backupPast(drainPool(t, database.url, 1), Date.now())).lastGoodMs;
+  const good = async () =>
+    (await backupPast({ pool: drainPool(t, database.url, 1), now: Date.now, signal: never })).lastGoodMs;
   t.not(await good(), null);
   t.equal(await upkeep.removeBackup(id), true);
   t.equal(await good(), null, 'what was deleted is no good backup');
@@ -114,6 +118,47 @@ t.test('stopping ends what runs, tells who waits, and leaves nothing half done',
   const next = await openUpkeep(t, database.url);
   t.match(await next.upkeep.runs({ limit: 1 }), [{ task: 'backup', state: 'stopped' }]);
 });
+
+t.test('one dry run at a time, and none outlives the service', async (t) => {
+  const database = await createMigratedDatabase(t);
+  const { upkeep } = await openUpkeep(t, database.url);
+  const release = await blockCalls(t, database);
+  const watching = drainPool(t, database.url, 1);
+  const question = { daysToKeep: 1, dryRun: true };
+  const first = t.rejects(upkeep.cleanUp(question), { code: 'UPKEEP_STOPPED' });
+  // What the schedule wants to know of the calls waits too.
+  await until(async () => (await lockWaiters(watching)) > 0);
+  await t.rejects(upkeep.cleanUp(question), { code: 'TASK_BUSY', message: 'a dry run is running already' });
+  await upkeep.stop(20_000);
+  await first;
+  await until(async () => (await lockWaiters(watching)) === 0);
+  await release();
+});
+
+t.test(
+  'what a process that died has left of a backup and a verification is gone after the start',
+  async (t) => {
+    const database = await createMigratedDatabase(t);
+    const pool = drainPool(t, database.url, 1);
+    const { upkeep, directory, begin } = await openUpkeep(t, database.url, { started: false });
+    await mkdir(directory);
+    for (const ending of ['sql.gz.partial', 'json.partial'])
+      await writeFile(join(directory, `20260101T000000Z-00000000.${ending}`), 'half');
+    await writeFile(join(directory, 'notes.txt'), 'of somebody');
+    const { rows } = await pool.query<{ name: string }>(
+      `select 'call_logger_verify_' || oid || '_0123456789abcdef' as name from pg_database
+     where datname = current_database()`,
+    );
+    const scratch = rows[0]?.name ?? '';
+    await pool.query(`create database ${scratch}`);
+    begin();
+    const isThere = async (): Promise<boolean> =>
+      (await pool.query('select from pg_database where datname = $1', [scratch])).rowCount === 1;
+    await until(async () => !(await isThere()));
+    t.strictSame(await readdir(directory), ['notes.txt']);
+    t.strictSame(await upkeep.backups(), []);
+  },
+);
 
 t.test('cleanup goes by RETENTION_DAYS unless told otherwise, and refuses to guess', async (t) => {
   const database = await createMigratedDatabase(t);

@@ -28,6 +28,10 @@ export const Cleanup = Type.Object(
     ),
     dry_run: Type.Boolean(),
     deleted: Type.Object({ calls: count, clicks: count, results: count }),
+    postponed: Type.Integer({
+      minimum: 0,
+      description: 'Calls left to the next cleanup, because events of theirs were being stored.',
+    }),
     duration_ms: Type.Number({ minimum: 0, examples: [41.7] }),
   },
   { $id: 'Cleanup' },

@@ -12,6 +12,7 @@
  */
 import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
+import { DirectoryInUseError, type DirectoryLock, lockDirectory } from '../../lib/directory-lock.js';
 import { errorCode } from '../../lib/errors.js';
 import { isBackupId } from './ids.js';
 
@@ -53,6 +54,23 @@ export function manifestBeside(file: string): string | null {
 /** Ids of which there is a file or a manifest, under their final names. */
 export async function idsIn(directory: string): Promise<string[]> {
   return idsWith(await namesIn(directory), [FILE, MANIFEST]);
+}
+
+/** As `sweep`, unless another process is at work in the directory, which then does it, or there is none. */
+export async function sweepUnlessInUse(directory: string): Promise<void> {
+  if ((await namesIn(directory)).length === 0) return;
+  let lock: DirectoryLock;
+  try {
+    lock = await lockDirectory(directory);
+  } catch (error) {
+    if (error instanceof DirectoryInUseError) return;
+    throw error;
+  }
+  try {
+    await sweep(directory);
+  } finally {
+    await lock.release();
+  }
 }
 
 /** Removes what runs and removals that were killed have left. Only for the holder of the directory's lock. */

@@ -91,17 +91,22 @@ async function inNewDatabase<T>(
 ): Promise<T> {
   return withConnection(pool, signal, async (client) => {
     const prefix = await prefixOf(client);
-    await dropLeftovers(client, prefix);
+    await dropLeftovers(client);
     const name = prefix + randomBytes(8).toString('hex');
-    await client.query('select pg_advisory_lock(hashtextextended($1, 0))', [name]);
+    // The session idles for as long as the work takes.
+    await client.query(
+      `select set_config('idle_session_timeout', '0', false), pg_advisory_lock(hashtextextended($1, 0))`,
+      [name],
+    );
     await createEmpty(client, name);
     try {
       return await inDatabase(withDatabase(target, name), name, signal, work);
     } finally {
-      // After an abort this connection is closed too. Whatever is in the way here, the next run tries again.
+      // After an abort this connection is closed too. Whatever is in the way here is no part of the answer, and the
+      // next run tries again.
       const free = signal.aborted ? pool : client;
       await free.query(`drop database if exists ${name} with (force)`).catch(() => undefined);
-      if (!signal.aborted) await client.query('select pg_advisory_unlock(hashtextextended($1, 0))', [name]);
+      if (!signal.aborted) await unlock(client, name).catch(() => undefined);
     }
   });
 }
@@ -129,8 +134,14 @@ async function createEmpty(client: pg.PoolClient, name: string): Promise<void> {
   }
 }
 
+/** Drops the databases that verifications of this store have left when their process died. */
+export async function sweepScratch(pool: pg.Pool, signal: AbortSignal): Promise<void> {
+  await withConnection(pool, signal, dropLeftovers);
+}
+
 /** Drops what is called like one of ours, belongs to this role, has no maker that lives, and is not in use. */
-async function dropLeftovers(client: pg.PoolClient, prefix: string): Promise<void> {
+async function dropLeftovers(client: pg.PoolClient): Promise<void> {
+  const prefix = await prefixOf(client);
   const { rows } = await client.query<{ name: string }>(
     `select datname as name from pg_database
      where datname ~ ('^' || $1 || '[0-9a-f]{16}$') and pg_get_userbyid(datdba) = current_user`,
@@ -144,6 +155,10 @@ async function dropLeftovers(client: pg.PoolClient, prefix: string): Promise<voi
     if (lock.rows[0]?.free !== true) continue;
     // One in use after all stays for next time.
     await client.query(`drop database if exists ${name}`).catch(() => undefined);
-    await client.query('select pg_advisory_unlock(hashtextextended($1, 0))', [name]);
+    await unlock(client, name);
   }
+}
+
+async function unlock(client: pg.PoolClient, name: string): Promise<void> {
+  await client.query('select pg_advisory_unlock(hashtextextended($1, 0))', [name]);
 }

@@ -1,6 +1,7 @@
 /** What is older than the cutoff. None of these statements locks anything. */
 import type pg from 'pg';
 import type { UtcTime } from '../../lib/time.js';
+import { withConnection } from '../../store/connections.js';
 import type { Paced } from './pace.js';
 import type { Deleted } from './remove.js';
 
@@ -119,13 +120,17 @@ function* batchesOf(expired: readonly Expired[], maxCalls: number): Generator<st
   if (batch.length > 0) yield batch;
 }
 
-/** How much the two above would lead to, in one snapshot. */
-export async function countExpired(pool: pg.Pool, cutoff: UtcTime): Promise<Deleted> {
+/**
+ * How much the two above would lead to, in one snapshot.
+ * @throws the reason of the signal
+ */
+export async function countExpired(pool: pg.Pool, cutoff: UtcTime, signal: AbortSignal): Promise<Deleted> {
   const eventsOf = (table: 'clicks' | 'results'): string => `
     (select count(*) from expired join ${table} using (call_id))
     + (select count(*) from lonely join ${table} using (call_id) where received_at < $1)`;
-  const { rows } = await pool.query<Deleted>(
-    `with expired as (
+  const { rows } = await withConnection(pool, signal, (client) =>
+    client.query<Deleted>(
+      `with expired as (
        select call_id from calls where sent_at < $1
      ),
      lonely as (
@@ -135,7 +140,8 @@ export async function countExpired(pool: pg.Pool, cutoff: UtcTime): Promise<Dele
      select (select count(*) from expired) as calls,
        ${eventsOf('clicks')} as clicks,
        ${eventsOf('results')} as results`,
-    [cutoff],
+      [cutoff],
+    ),
   );
   return onlyRow(rows);
 }
