@@ -4,6 +4,7 @@ import type pg from 'pg';
 import { to as copyTo } from 'pg-copy-streams';
 import type { UtcTime } from '../../../lib/time.js';
 import { borrowConnection, NO_TIME_LIMITS } from '../../connections.js';
+import { FOR_LARGE_READS } from '../large-reads.js';
 import type { ExportStatements } from './statement.js';
 
 export interface Summary {
@@ -37,9 +38,9 @@ export async function openSnapshot(
     await client.query('begin isolation level repeatable read, read only');
     // Idle, too: PostgreSQL is often through while its last rows still wait for their reader.
     await client.query(NO_TIME_LIMITS);
-    await set(client, new Map([...PLANNING, ...statements.settings]));
+    await client.query(`select ${FOR_LARGE_READS}`);
+    await set(client, statements.settings);
     const summary = await summarise(client, statements.summary);
-    if (summary.rows > FEW_ROWS) await set(client, PLANNING_IN_ORDER);
     const rows: Readable = client.query(copyTo(`copy (${statements.rows}) to stdout (format binary)`));
     // An error reaches whoever reads; one that comes when nobody does any more must not end the process.
     rows.on('error', () => undefined);
@@ -70,26 +71,10 @@ async function summarise(client: pg.ClientBase, statement: string): Promise<Summ
   return summary;
 }
 
-type Settings = ReadonlyMap<string, string>;
-
 /** For the transaction. */
-async function set(client: pg.ClientBase, settings: Settings): Promise<void> {
+async function set(client: pg.ClientBase, settings: ReadonlyMap<string, string>): Promise<void> {
   await client.query(
     'select set_config(name, value, true) from unnest($1::text[], $2::text[]) as setting (name, value)',
     [[...settings.keys()], [...settings.values()]],
   );
 }
-
-/** What is compiled before the first row comes pays only in statements that are no export. */
-const PLANNING: Settings = new Map([['jit', 'off']]);
-
-/** So many rows are sorted in no time. */
-const FEW_ROWS = 20_000;
-
-/**
- * For more, rows are to come in the order of an index, each looking up what belongs to it, from the first one on: left
- * to itself the planner reads the tables in any order, writes all rows to disk to sort them, and only then begins.
- */
-const PLANNING_IN_ORDER: Settings = new Map(
-  ['enable_sort', 'enable_hashjoin', 'enable_mergejoin', 'enable_seqscan'].map((name) => [name, 'off']),
-);

@@ -63,8 +63,9 @@ export function groupings(timeZone: SQL): Readonly<Record<Dimension, Grouping>> 
     outcome: text('outcome', c.outcome),
     line_movement_speed: text('line_movement_speed', c.line_movement_speed),
     user: text('user', userOfPair),
-    hour: by('hour', sql`extract(hour from ${local})::integer`),
-    weekday: by('weekday', sql`extract(isodow from ${local})::integer`),
+    // `date_part` and not `extract`: a double becomes an integer sooner than a numeric does.
+    hour: by('hour', sql`date_part('hour', ${local})::integer`),
+    weekday: by('weekday', sql`date_part('isodow', ${local})::integer`),
     day: { ...by('day', sql`${local}::date`), written: (day) => sql`to_char(${day}, 'YYYY-MM-DD')` },
     month: {
       ...by('month', sql`date_trunc('month', ${local})`),

@@ -7,6 +7,7 @@ import { orm } from '../../database.js';
 import { classify } from '../../errors.js';
 import { UnknownTimeZoneError } from '../errors.js';
 import type { CallFilters } from '../filters.js';
+import { FOR_LARGE_READS } from '../large-reads.js';
 import type { Dimension } from './dimensions.js';
 import type { Measure } from './measures.js';
 import { type AnswerRow, statisticsStatement } from './statement.js';
@@ -68,18 +69,12 @@ export async function readStatistics(
 /** SQLSTATE; of the values below only the time zone can be a wrong one. */
 const INVALID_PARAMETER_VALUE = '22023';
 
-/**
- * For the transaction. Compiling a statement takes longer than most statements, and the state of a million calls does
- * not fit into PostgreSQL's own 4 MB; an operator's larger memory stays.
- */
+/** For the transaction. */
 function settings(timeZone: string): SQL {
   return sql`
     select
       set_config('transaction_read_only', 'on', true),
-      set_config('jit', 'off', true),
-      case when pg_size_bytes(current_setting('work_mem')) < pg_size_bytes('64MB')
-        then set_config('work_mem', '64MB', true)
-      end,
+      ${sql.raw(FOR_LARGE_READS)},
       now() at time zone ${timeZone}::text`;
 }
 
