@@ -1,5 +1,6 @@
 import t from 'tap';
-import { createMigratedDatabase } from '../helpers/postgres.js';
+import { createDatabase, createMigratedDatabase } from '../helpers/postgres.js';
+import { programOf } from '../helpers/program.js';
 import { runBench } from './bench.js';
 import { contenders } from './contenders.js';
 import { fill, verify } from './fill.js';
@@ -7,6 +8,8 @@ import { readsTables } from './reads-table.js';
 import { PARTS, runReads } from './reads.js';
 import { fixtureEvents } from './rows.js';
 import { tableOf } from './table.js';
+import { runUpkeep } from './upkeep.js';
+import { upkeepTable } from './upkeep-table.js';
 
 t.test('the bench measures every contender and none of them errs', async (t) => {
   const report = await runBench(
@@ -17,7 +20,7 @@ t.test('the bench measures every contender and none of them errs', async (t) => 
       warmUpS: 0.1,
       rows: 700,
       warmUpRows: 70,
-      service: ['--import', 'tsx', 'src/server.ts'],
+      service: programOf('server'),
     },
     () => undefined,
   );
@@ -75,7 +78,7 @@ t.test('a fill makes so many calls, clicks and results, in order of time, that f
 t.test('the bench of reads asks everything there is to ask and is answered', async (t) => {
   const { url } = await createMigratedDatabase(t);
   await fill({ databaseUrl: url, events: fixtureEvents(), calls: 300, weeks: 10, add: false }, quiet);
-  const service = ['--import', 'tsx', 'src/server.ts'];
+  const service = programOf('server');
   const report = await runReads({ databaseUrl: url, rounds: 1, repeats: 1, parts: PARTS, service }, quiet);
   const timings = [...report.pages, ...report.recipes, ...report.dimensions];
   for (const { question, error } of timings) t.equal(error, null, question.title);
@@ -83,4 +86,28 @@ t.test('the bench of reads asks everything there is to ask and is answered', asy
   const tables = readsTables(report);
   for (const { title } of [...timings.map(({ question }) => question), ...report.plans])
     t.ok(tables.includes(`${title} `), `${title}: a row of a table`);
+});
+
+t.test('the bench of upkeep does every task, alone and beside ingest', async (t) => {
+  const { url } = await createMigratedDatabase(t);
+  const empty = await createDatabase(t);
+  await fill({ databaseUrl: url, events: fixtureEvents(), calls: 300, weeks: 10, add: false }, quiet);
+  const report = await runUpkeep(
+    {
+      ...{ databaseUrl: url, restoreUrl: empty.url, daysToKeep: 1, connections: 2, sliceS: 0.1 },
+      ...{ service: programOf('server'), restore: programOf('cli/restore') },
+    },
+    quiet,
+  );
+  t.equal(report.errors, 0);
+  t.strictSame(
+    report.lines.map(({ title }) => title),
+    ['backup', 'verify', 'cleanup', 'restore'],
+  );
+  t.match(report.lines[2]?.note, /^300 calls, /);
+  const table = upkeepTable(report);
+  for (const { title, besideRate } of report.lines.slice(0, 3)) {
+    t.ok((besideRate ?? 0) > 0, `${title}: a rate beside it`);
+    t.match(table, new RegExp(`^${title} `, 'm'));
+  }
 });

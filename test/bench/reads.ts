@@ -72,7 +72,14 @@ export async function runReads(
   const loadAverage = loadavg()[0] ?? 0;
   const dataDir = await mkdtemp(join(tmpdir(), 'call-logger-bench-'));
   // The drain stands still, so that the probes' calls stay on the spool and out of the database.
-  const env = { DATABASE_URL: databaseUrl, DATA_DIR: dataDir, DRAIN_CONCURRENCY: '0' };
+  const env = {
+    DATABASE_URL: databaseUrl,
+    DATA_DIR: dataDir,
+    DRAIN_CONCURRENCY: '0',
+    // The calls are years old, and to be there for the next run too.
+    RETENTION_DAYS: '0',
+    BACKUP_INTERVAL_DAYS: '0',
+  };
   const server = await startServer(settings.service, env);
   const client = new ReadsClient(server.url);
   try {

@@ -10,11 +10,11 @@ import t, { type Test } from 'tap';
 import { judgeBatch, retryAfterMs } from '../../src/cli/import/answer.js';
 import { UsageError, readOptions } from '../../src/cli/import/options.js';
 import { listen, testApp } from '../helpers/app.js';
+import { programOf } from '../helpers/program.js';
 
 // Also when run without the runner and its settings.
 t.setTimeout(120_000);
 
-const command = path.resolve(import.meta.dirname, '../../src/cli/import.ts');
 const directory = mkdtempSync(path.join(os.tmpdir(), 'call-logger-import-'));
 const KEY = 'k'.repeat(20);
 
@@ -36,7 +36,7 @@ function start(
   args: string[],
   { input, env }: { input?: Buffer; env?: Record<string, string> } = {},
 ): Started {
-  const child = spawn(process.execPath, ['--import', 'tsx', command, ...args], {
+  const child = spawn(process.execPath, [...programOf('cli/import'), ...args], {
     env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...env },
   });
   child.stdin.on('error', () => undefined).end(input);

@@ -1,12 +1,13 @@
 import { spawn } from 'node:child_process';
 import { readdir, rm, writeFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import t from 'tap';
 import { listRuns } from '../../src/upkeep/runs.js';
 import { drainPool, IN_TIME_MS, openHouse, until } from '../helpers/drain.js';
 import { callOf, clickOf, recordsOf } from '../helpers/events.js';
 import { createDatabase, createMigratedDatabase } from '../helpers/postgres.js';
+import { programOf } from '../helpers/program.js';
 import { startService, temporaryDirectory } from '../helpers/service.js';
 
 t.setTimeout(240_000);
@@ -20,8 +21,7 @@ interface Ended {
 }
 
 function start(command: Command, args: readonly string[], env: Readonly<Record<string, string>>) {
-  const file = resolve(import.meta.dirname, `../../src/cli/${command}.ts`);
-  const child = spawn(process.execPath, ['--import', 'tsx', file, ...args], {
+  const child = spawn(process.execPath, [...programOf(`cli/${command}`), ...args], {
     env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -55,7 +55,7 @@ t.test('each command says what it does, and refuses what it does not know', asyn
     ['migrate', ['--wrong'], /--help tells more/],
     ['verify', ['../../etc/passwd'], /there is no backup/],
     ['restore', [], /name the file/],
-    ['restore', ['/nowhere/at/all.sql.gz'], /ENOENT/],
+    ['restore', ['/nowhere/at/all.sql.gz'], /there is no file, and no backup in DATA_DIR\/backups/],
   ];
   for (const [command, args, reason] of cases) {
     const { code, stderr } = await run(command, args, env);
