@@ -85,7 +85,7 @@ const BAD_FILTERS = [
   ['min_roi=2%25', [['min_roi', 'wrong_type', /number/]]],
   ['min_roi=', [['min_roi', 'wrong_type', /number/]]],
   ['max_roi=1e999', [['max_roi', 'out_of_range', /<= 1000000000/]]],
-  ['max_roi=-Infinity', [['max_roi', 'out_of_range', />= -1000000000/]]],
+  ['max_roi=-Infinity', [['max_roi', 'wrong_type', /decimal digits/]]],
   ['min_roi=NaN', [['min_roi', 'wrong_type', /number/]]],
   ['from=yesterday', [['from', 'invalid_time', /RFC|offset.*2025-10-22.*"yesterday"/]]],
   ['from=2025-02-30', [['from', 'invalid_time', /day/]]],
@@ -181,7 +181,7 @@ t.test('a list of calls', async (t) => {
     ] as const) {
       t.equal((await get(`/v1/calls${query}`)).json<{ calls: unknown[] }>().calls.length, count);
     }
-    for (const limit of ['0', '1001', '-1', '1.5', '1e999', 'all', '']) {
+    for (const limit of ['0', '1001', '-1', '1.5', '1e999', 'all', '', '0x10', '%2010', '1_0']) {
       const answer = await get(`/v1/calls?limit=${limit}`);
       t.equal(answer.statusCode, 400);
       t.match(answer.json(), { errors: [{ pointer: 'query:limit' }] });

@@ -39,14 +39,19 @@ function compile({ schema, httpPart }: RoutePart): ReturnType<Compile> {
   const place = placeOf(httpPart);
   const validate = (httpPart === 'body' ? fromJson : fromText)({ schema });
   const known = memberNames(schema);
+  const numbers = known.filter((name) => isNumeric(schema, name));
   return (data: unknown) => {
-    if (validate(data) === true) return true;
-    const repeated =
-      httpPart === 'querystring' ? repeatedNames(data, known).map((name) => jsonPointer(name)) : [];
+    const isQuery = httpPart === 'querystring';
+    const repeated = isQuery ? repeatedNames(data, known).map((name) => jsonPointer(name)) : [];
+    // Before they are converted.
+    const undecimal = isQuery ? undecimalNames(data, numbers).map((name) => jsonPointer(name)) : [];
+    if (validate(data) === true && undecimal.length === 0) return true;
+    const told = [...repeated, ...undecimal];
     const errors = [
       ...repeated.map((pointer): Mistake => ({ pointer: place(pointer), ...REPEATED })),
+      ...undecimal.map((pointer): Mistake => ({ pointer: place(pointer), ...UNDECIMAL })),
       ...(validate.errors ?? [])
-        .filter(({ instancePath }) => !repeated.includes(instancePath))
+        .filter(({ instancePath }) => !told.includes(instancePath))
         .map((error) => mistake(error, place, known)),
     ].slice(0, MAX_MISTAKES);
     const detail = errors.map(
@@ -72,6 +77,26 @@ function repeatedNames(query: unknown, known: readonly string[]): string[] {
   return Object.entries(query)
     .filter(([name, value]) => Array.isArray(value) && known.includes(name))
     .map(([name]) => name);
+}
+
+const UNDECIMAL = { code: 'wrong_type', message: 'must be a number in decimal digits' };
+const DECIMAL = /^[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?$/i;
+
+/** Conversion takes more for a number than people write as one, such as 0x10 and the empty string. */
+function undecimalNames(query: unknown, numbers: readonly string[]): string[] {
+  if (typeof query !== 'object' || query === null) return [];
+  return Object.entries(query)
+    .filter(([name, value]) => typeof value === 'string' && numbers.includes(name) && !DECIMAL.test(value))
+    .map(([name]) => name);
+}
+
+function isNumeric(schema: unknown, name: string): boolean {
+  const properties =
+    typeof schema === 'object' && schema !== null && 'properties' in schema && schema.properties;
+  if (typeof properties !== 'object' || properties === null) return false;
+  const property: unknown = Reflect.get(properties, name);
+  const type = typeof property === 'object' && property !== null && 'type' in property && property.type;
+  return type === 'integer' || type === 'number';
 }
 
 function mistake(error: AjvError, place: (pointer: string) => string, known: readonly string[]): Mistake {
