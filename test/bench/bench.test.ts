@@ -11,6 +11,9 @@ import { tableOf } from './table.js';
 import { runUpkeep } from './upkeep.js';
 import { upkeepTable } from './upkeep-table.js';
 
+// Also when run without the runner and its settings.
+t.setTimeout(240_000);
+
 t.test('the bench measures every contender and none of them errs', async (t) => {
   const report = await runBench(
     {

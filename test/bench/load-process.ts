@@ -8,10 +8,14 @@ import type { LoadRequest, LoadResult } from './load.js';
 import { fixtureEvents } from './rows.js';
 
 const CALL_ID = 'THE-CALL-ID';
-/** The fixture's calls as text, cut where the id goes: an id costs two concatenations. */
+const sentAt = new Date().toISOString();
+/**
+ * The fixture's calls as text, cut where the id goes: an id costs two concatenations. Sent today, or a cleanup would find
+ * them as old as they come.
+ */
 const templates = fixtureEvents()
   .filter((event) => event.type === 'call')
-  .map((call) => JSON.stringify({ ...call, call_id: CALL_ID }).split(CALL_ID));
+  .map((call) => JSON.stringify({ ...call, call_id: CALL_ID, sent_at: sentAt }).split(CALL_ID));
 
 async function run({ url, connections, durationS, prefix }: LoadRequest): Promise<LoadResult> {
   let sent = 0;
