@@ -1,11 +1,12 @@
 import { Backoff, type BackoffOptions } from '../lib/backoff.js';
 import type { SpoolRecord } from '../spool/types.js';
 import { classify, type ClassifiedError, inWords } from '../store/errors.js';
-import { type Batch, writeBatch, WriteError } from '../store/write/batch.js';
+import { type Batch, verdictOf, writeBatch, WriteError } from '../store/write/batch.js';
 import type { DeadLetterReason, Outcome } from '../store/write/outcome.js';
 import { committedOutcomes, FencedError } from '../store/write/progress.js';
 import type pg from 'pg';
 import { toBatch } from './carriage.js';
+import type { DrainObserver } from './observer.js';
 
 /*
  * How a batch gets into the store, whatever happens on the way:
@@ -43,6 +44,7 @@ export interface DeliveryContext {
   readonly settle: (records: readonly SpoolRecord[], outcomes: readonly Outcome[]) => void;
   /** Hears of every failed attempt. */
   readonly failed: (error: unknown) => void;
+  readonly observer: DrainObserver;
   /** A batch in trouble goes on trying, and lets another one take its turn. */
   readonly stepAside: () => void;
   /** Batches committed so far, by everyone who drains this spool: grows while the database takes other batches. */
@@ -97,9 +99,10 @@ async function attempt(
     try {
       const outcomes = inDoubt
         ? await committedOutcomes(context.pool, batch)
-        : await writeBatch(context.pool, batch);
+        : await timed(() => writeBatch(context.pool, batch), context.observer);
       if (outcomes !== null) {
         context.settle(records, outcomes);
+        tellDeadLetters(batch, outcomes, context.observer);
         return null;
       }
       inDoubt = false;
@@ -124,6 +127,26 @@ async function attempt(
     await backoff.wait(context.signal);
   }
   return null;
+}
+
+async function timed<T>(write: () => Promise<T>, observer: DrainObserver): Promise<T> {
+  const startedAt = performance.now();
+  const tell = (result: 'committed' | 'failed'): void => {
+    observer.attempted((performance.now() - startedAt) / 1000, result);
+  };
+  try {
+    const written = await write();
+    tell('committed');
+    return written;
+  } catch (error) {
+    tell('failed');
+    throw error;
+  }
+}
+
+function tellDeadLetters({ records }: Batch, outcomes: readonly Outcome[], observer: DrainObserver): void {
+  for (const [position, record] of records.entries())
+    if (outcomes[position] === 'dead_letter') observer.deadLettered(verdictOf(record).reason);
 }
 
 /** A dead letter holds nothing the database could refuse for its contents, so it is only ever retried. */

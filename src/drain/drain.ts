@@ -160,11 +160,14 @@ export class Drain {
     const { kind, label, code, message } = classify(thrown);
     const at = Date.now();
     this.#lastFailure = { at, label, code, message };
+    this.options.observer?.failed(label);
     this.#enter('retrying');
     // An outage of an hour is one fact, not a thousand lines.
     if (at - this.#lastFailureLoggedAt < LOG_FAILURE_EVERY_MS) return;
     this.#lastFailureLoggedAt = at;
-    this.log.warn({ kind, label, code, message }, 'the drain failed to store a batch and goes on trying');
+    // A refusal of data quotes the data, which is nobody's business who reads logs; the dead letter has the message.
+    const told = kind === 'data' ? {} : { message };
+    this.log.warn({ kind, label, code, ...told }, 'the drain failed to store a batch and goes on trying');
   }
 }
 

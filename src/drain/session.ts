@@ -8,6 +8,7 @@ import { foldBatches } from '../store/write/spools.js';
 import { Batcher } from './batcher.js';
 import { deliver, type DeliveryContext } from './delivery.js';
 import type { Ledger } from './ledger.js';
+import { type DrainObserver, UNOBSERVED } from './observer.js';
 
 export interface SessionOptions {
   readonly batchMaxEvents: number;
@@ -16,6 +17,7 @@ export interface SessionOptions {
   readonly concurrency: number;
   /** Waits between the attempts at one batch. */
   readonly retry?: BackoffOptions;
+  readonly observer?: DrainObserver;
 }
 
 export interface SessionEvents {
@@ -48,6 +50,7 @@ export class Session {
     private readonly events: SessionEvents,
   ) {
     const { batchMaxEvents: maxEvents, batchMaxWaitMs: maxWaitMs, concurrency, retry = RETRY } = options;
+    const { observer = UNOBSERVED } = options;
     this.#batcher = new Batcher(spool.reader(0), { maxEvents, maxWaitMs, maxBytes: BATCH_MAX_BYTES });
     this.#queue = new PQueue({ concurrency });
     // One for each batch that waits to be tried again.
@@ -56,6 +59,7 @@ export class Session {
       pool,
       epoch,
       retry,
+      observer,
       spoolId: spool.id,
       signal: this.#ending.signal,
       failed: events.failed,
@@ -87,6 +91,7 @@ export class Session {
     try {
       for (let cut = await this.#batcher.next(); cut !== null; cut = await this.#batcher.next()) {
         const { records } = cut;
+        this.#context.observer.cut(records.length, cut.cause);
         this.#queue
           .add(() => this.#deliver(records))
           .catch((error: unknown) => {

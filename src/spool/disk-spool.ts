@@ -13,7 +13,7 @@ const CACHE_BYTES = 8 * 1024 * 1024;
 
 type DiskSpoolOptions = Pick<
   WriterSurroundings,
-  'files' | 'directory' | 'maxBytes' | 'segmentBytes' | 'clock' | 'onFault'
+  'files' | 'directory' | 'maxBytes' | 'segmentBytes' | 'clock' | 'onFault' | 'onCommit'
 >;
 
 export interface DiskSpoolParts {

@@ -83,7 +83,7 @@ import { DiskSpool } from './disk-spool.js';
 import { nodeFiles } from './files.js';
 import type { SpoolFiles } from './files.js';
 import { recover } from './recovery.js';
-import type { OnFault, Spool } from './types.js';
+import type { OnCommit, OnFault, Spool } from './types.js';
 
 export { SpoolClosedError, SpoolFailedError, SpoolFormatError, SpoolFullError } from './errors.js';
 export { DirectoryInUseError } from '../lib/directory-lock.js';
@@ -107,6 +107,8 @@ export interface SpoolOptions {
   readonly clock?: () => number;
   /** Hears of everything an operator should know; must not throw. */
   readonly onFault?: OnFault;
+  /** Hears of every sync, for the metrics; must not throw. */
+  readonly onCommit?: OnCommit;
 }
 
 /**
@@ -116,7 +118,8 @@ export interface SpoolOptions {
  * cannot be used at all. Damage does not make it reject, nor does a full disk unless the directory is new.
  */
 export async function openSpool(options: SpoolOptions): Promise<Spool> {
-  const { directory, maxBytes, files = nodeFiles, clock = Date.now, onFault = () => undefined } = options;
+  const { directory, maxBytes, files = nodeFiles, clock = Date.now } = options;
+  const { onFault = () => undefined, onCommit = () => undefined } = options;
   const segmentBytes = options.segmentBytes ?? Math.min(DEFAULT_SEGMENT_BYTES, Math.floor(maxBytes / 8));
   requireInteger('maxBytes', maxBytes, MIN_BYTES, Number.MAX_SAFE_INTEGER);
   requireInteger('segmentBytes', segmentBytes, MIN_SEGMENT_BYTES, MAX_SEGMENT_BYTES);
@@ -126,7 +129,7 @@ export async function openSpool(options: SpoolOptions): Promise<Spool> {
   try {
     const ages = new Ages();
     const recovered = await recover({ files, directory, clock, onFault, ages });
-    const settings = { files, directory, maxBytes, segmentBytes, clock, onFault };
+    const settings = { files, directory, maxBytes, segmentBytes, clock, onFault, onCommit };
     const spool = new DiskSpool(settings, { recovered, ages, lock });
     await spool.open();
     return spool;

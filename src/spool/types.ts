@@ -85,3 +85,12 @@ export interface SpoolFault {
 }
 
 export type OnFault = (fault: SpoolFault) => void;
+
+/** A group of appends that was written and synced as one. */
+export interface SpoolCommit {
+  readonly records: number;
+  /** What write and sync took together. */
+  readonly seconds: number;
+}
+
+export type OnCommit = (commit: SpoolCommit) => void;

@@ -13,7 +13,7 @@ import type { Reclaimer } from './reclaimer.js';
 import { MAX_SEGMENT_RECORDS } from './segment.js';
 import type { Segments } from './segments.js';
 import type { TailCache } from './tail-cache.js';
-import type { AppendReceipt, OnFault } from './types.js';
+import type { AppendReceipt, OnCommit, OnFault } from './types.js';
 
 const GROUP_BYTES = 4 * 1024 * 1024;
 const MAX_WAITING_BYTES = 64 * 1024 * 1024;
@@ -27,6 +27,7 @@ export interface WriterSurroundings {
   readonly segmentBytes: number;
   readonly clock: () => number;
   readonly onFault: OnFault;
+  readonly onCommit: OnCommit;
   readonly segments: Segments;
   readonly reclaimer: Reclaimer;
   readonly cache: TailCache;
@@ -220,7 +221,9 @@ export class Writer {
     const from = segment.dataEnd;
     const timeMs = Math.max(0, Math.floor(clock()));
     const bytes = await encodeGroup(group, active.header.salt, first, timeMs);
+    const startedAt = performance.now();
     await active.write(bytes);
+    const seconds = (performance.now() - startedAt) / 1000;
 
     const count = group.reduce((sum, append) => sum + append.records.length, 0);
     segments.grew(segment, count, from + bytes.length);
@@ -234,6 +237,7 @@ export class Writer {
       sequence += records.length;
     });
     this.around.onSynced();
+    this.around.onCommit({ records: count, seconds });
   }
 
   /** A new active segment; the old one, if any, is sealed after it exists. */

@@ -41,7 +41,7 @@ const PROBE_EVERY_MS = 5_000;
 /** PostgreSQL as the service sees it: comes up beside the door in its own time, and is tried for as long as it takes. */
 export class Store {
   readonly #stopping = new AbortController();
-  readonly #pools: pg.Pool[] = [];
+  readonly #pools: NamedPool[] = [];
   #readers: Readers | undefined;
   #running: Promise<void> | undefined;
   #state: StoreState = 'starting';
@@ -64,6 +64,17 @@ export class Store {
     return this.#lastError;
   }
 
+  /** What is made of the connections, pool by pool. */
+  get pools(): PoolUse[] {
+    return this.#pools.map(({ name, pool: { totalCount, idleCount, waitingCount, options } }) => ({
+      name,
+      max: options.max,
+      used: totalCount - idleCount,
+      idle: idleCount,
+      waiting: waitingCount,
+    }));
+  }
+
   /** Begins to look for PostgreSQL. `onReady` is called once, when the schema is up to date. */
   start(onReady: (ready: ReadyStore) => void): void {
     this.#running ??= this.#run(onReady);
@@ -74,7 +85,10 @@ export class Store {
     this.#stopping.abort();
     this.#state = 'stopped';
     this.#readers?.close();
-    await settlesWithin(Promise.all([this.#running, ...this.#pools.map((pool) => pool.end())]), deadlineMs);
+    await settlesWithin(
+      Promise.all([this.#running, ...this.#pools.map(({ pool }) => pool.end())]),
+      deadlineMs,
+    );
   }
 
   // What may be asked, and thrown, is told by Readers.
@@ -161,7 +175,10 @@ export class Store {
     try {
       await migrate(pool);
     } finally {
-      this.#pools.splice(this.#pools.indexOf(pool), 1);
+      this.#pools.splice(
+        this.#pools.findIndex((named) => named.pool === pool),
+        1,
+      );
       await pool.end();
     }
   }
@@ -187,7 +204,7 @@ export class Store {
     const pool = createPool(target, options, (error) => {
       this.options.log.debug({ pool: options.name, message: error.message }, 'an idle connection broke');
     });
-    this.#pools.push(pool);
+    this.#pools.push({ name: options.name, pool });
     return pool;
   }
 
@@ -203,6 +220,21 @@ export class Store {
     if (text !== this.#lastError) this.options.log.warn({ code: error.code, reason: error.message }, message);
     this.#lastError = text;
   }
+}
+
+interface NamedPool {
+  readonly name: string;
+  readonly pool: pg.Pool;
+}
+
+export interface PoolUse {
+  readonly name: string;
+  readonly max: number;
+  /** Connections in somebody's hands. */
+  readonly used: number;
+  readonly idle: number;
+  /** Questions that wait for a connection. */
+  readonly waiting: number;
 }
 
 export interface ReadyStore {

@@ -82,12 +82,18 @@ async function writeRecords(client: pg.ClientBase, batch: Batch): Promise<Outcom
   const list = batch.records.map((_, position) => outcomes.get(position) ?? 'dead_letter');
 
   const letters: DeadLetter[] = [];
-  for (const [position, { sequence, record, payload, condemned }] of batch.records.entries()) {
+  for (const [position, batchRecord] of batch.records.entries()) {
     if (list[position] !== 'dead_letter') continue;
-    letters.push({ sequence, record, payload, verdict: condemned ?? conflict });
+    const { sequence, record, payload } = batchRecord;
+    letters.push({ sequence, record, payload, verdict: verdictOf(batchRecord) });
   }
   if (letters.length > 0) await insertDeadLetters(client, batch.spoolId, letters);
   return list;
+}
+
+/** Why a record that became a dead letter became one. */
+export function verdictOf({ condemned }: Pick<BatchRecord, 'condemned'>): Verdict {
+  return condemned ?? conflict;
 }
 
 const conflict: Verdict = {
