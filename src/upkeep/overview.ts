@@ -1,9 +1,10 @@
 /** What upkeep did and will do, for the status. */
-import { statfs } from 'node:fs/promises';
 import type pg from 'pg';
+import { diskSpace } from '../lib/disk-space.js';
 import type { UtcTime } from '../lib/time.js';
 import { utcTimeFromMs } from '../lib/time.js';
 import type { Jobs, Plan } from './jobs.js';
+import { type LastRun, readLastRuns } from './last-runs.js';
 import { backupPast } from './past.js';
 import { listRuns, type Run } from './runs.js';
 import type { Keeping } from './tasks.js';
@@ -18,12 +19,14 @@ export interface Overview {
     /** Why the last backup, or else the last verification, came to nothing; null when all is well. */
     readonly lastError: string | null;
   };
+  readonly lastRuns: readonly LastRun[];
   readonly diskFreeBytes: number | null;
 }
 
 export const NOTHING_KNOWN: Overview = {
   cleanup: { nextMs: null, last: null },
   backup: { nextMs: null, lastGoodMs: null, lastVerifiedMs: null, lastError: null },
+  lastRuns: [],
   diskFreeBytes: null,
 };
 
@@ -32,25 +35,19 @@ export async function readOverview(keeping: Keeping, jobs: Jobs, dataDir: string
   const { pool } = keeping;
   const [lastCleanup] = await listRuns(pool, { task: 'cleanup', limit: 1 });
   const { lastGoodMs } = await backupPast(keeping);
+  const lastRuns = await readLastRuns(pool);
+  const { freeBytes } = await diskSpace(dataDir);
   return {
     cleanup: { nextMs: await jobs.cleanup.dueAt(), last: lastCleanup ?? null },
     backup: {
       nextMs: await jobs.backup.dueAt(),
       lastGoodMs,
-      lastVerifiedMs: await lastVerified(pool),
+      lastVerifiedMs: lastRuns.find(({ task }) => task === 'verify')?.lastSuccessMs ?? null,
       lastError: await lastError(pool),
     },
-    diskFreeBytes: await diskFree(dataDir),
+    lastRuns,
+    diskFreeBytes: freeBytes,
   };
-}
-
-async function lastVerified(pool: pg.Pool): Promise<number | null> {
-  const { rows } = await pool.query<{ at: UtcTime | null }>(
-    `select max(finished_at) as at from upkeep_runs
-     where task = 'verify' and state = 'complete' and detail->>'ok' = 'true'`,
-  );
-  const at = rows[0]?.at ?? null;
-  return at === null ? null : Date.parse(at);
 }
 
 async function lastError(pool: pg.Pool): Promise<string | null> {
@@ -65,11 +62,6 @@ async function lastError(pool: pg.Pool): Promise<string | null> {
      order by task`,
   );
   return rows.find(({ error }) => error !== null)?.error ?? null;
-}
-
-async function diskFree(directory: string): Promise<number> {
-  const { bavail, bsize } = await statfs(directory);
-  return bavail * bsize;
 }
 
 /** Named as in answers; a type, so that it is known to be a plain record. */

@@ -68,7 +68,7 @@ export class Upkeep {
   #isCounting = false;
   #keeping: Keeping | undefined;
   #jobs: Jobs | undefined;
-  #overview: Overview = NOTHING_KNOWN;
+  #overview: Overview | null = null;
 
   constructor(private readonly options: UpkeepOptions) {
     this.#catalogue = new BackupCatalogue(options.backupDirectory);
@@ -115,7 +115,12 @@ export class Upkeep {
 
   /** At most a minute old, but for the ages. */
   schedule(): ScheduleStatus {
-    return scheduleStatus(this.#overview, this.options, this.#clock.now());
+    return scheduleStatus(this.#overview ?? NOTHING_KNOWN, this.options, this.#clock.now());
+  }
+
+  /** What the schedule is told from; null until the store was asked for the first time. */
+  get overview(): Overview | null {
+    return this.#overview;
   }
 
   /** @throws NoRetentionError, TaskBusyError, UpkeepStoppedError, StoreUnavailableError */
