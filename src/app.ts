@@ -7,6 +7,7 @@ import { closeIdleConnectionsWhileClosing } from './http/plugins/closing.js';
 import { prepareKeys } from './http/plugins/keys.js';
 import { describeApi } from './http/plugins/openapi.js';
 import { registerProblems } from './http/plugins/problems.js';
+import { observeRequests } from './http/plugins/observe-requests.js';
 import { logRequests } from './http/plugins/request-log.js';
 import { leaveEventsToAccept, validateRequests } from './http/plugins/validation.js';
 import { backupsRoutes } from './http/routes/admin/backups.js';
@@ -27,6 +28,7 @@ import { Manifests } from './http/routes/exports/manifests.js';
 import { healthRoutes } from './http/routes/health.js';
 import { eventsRoute } from './http/routes/ingest/events.js';
 import { singleEventRoutes } from './http/routes/ingest/single.js';
+import { metricsRoute } from './http/routes/metrics.js';
 import { statisticsRoute } from './http/routes/stats/stats.js';
 import { addSchemas } from './http/schemas/index.js';
 import { serverOptions } from './http/server-options.js';
@@ -37,10 +39,11 @@ export function buildApp(
   budget = new BodyBudget(),
   stallMs = EXPORT_STALL_MS,
 ): FastifyInstance {
-  const app = fastify(serverOptions(deps.logger));
+  const app = fastify(serverOptions(deps));
 
   registerProblems(app);
   logRequests(app);
+  observeRequests(app, deps.observer);
   closeIdleConnectionsWhileClosing(app);
   validateRequests(app);
   prepareBodies(app);
@@ -53,11 +56,11 @@ export function buildApp(
     leaveEventsToAccept(ingest);
     ingest.register(async (single) => {
       readEventBodies(single, budget, { ndjson: false });
-      singleEventRoutes(single, deps.intake);
+      singleEventRoutes(single, deps);
     });
     ingest.register(async (batches) => {
       readEventBodies(batches, budget, { ndjson: true });
-      eventsRoute(batches, deps.intake);
+      eventsRoute(batches, deps);
     });
   });
 
@@ -88,6 +91,7 @@ export function buildApp(
 
   app.register(async (open) => {
     healthRoutes(open, deps);
+    metricsRoute(open, deps.metrics);
     docsRoutes(open);
   });
 

@@ -8,8 +8,10 @@ import { version } from './config/version.js';
 import { Drain } from './drain/drain.js';
 import type { Intake, StatusSource } from './http/deps.js';
 import { settlesWithin } from './lib/deadline.js';
+import { diskSpace } from './lib/disk-space.js';
 import { Undo } from './lib/undo.js';
 import type { Logger } from './observe/logger.js';
+import { type Facts, Metrics } from './observe/metrics.js';
 import { openSpool } from './spool/spool.js';
 import type { Spool } from './spool/types.js';
 import { createCluster } from './store/cluster/cluster.js';
@@ -41,6 +43,7 @@ export async function openService(
     else log.error({ step, err: error }, 'a part failed to stop');
   });
   const stop = (): Promise<void> => undo.run(config.shutdownGraceMs);
+  const metrics = new Metrics(version, sendersOf(config));
   try {
     const locate =
       config.databaseUrl === undefined ? embedded(config, log, undo, tell) : outside(config.databaseUrl);
@@ -55,11 +58,14 @@ export async function openService(
       maxBytes: config.spoolMaxBytes,
       onFault: ({ kind, message, error }) => {
         log.warn({ spool_fault: kind, err: error }, message);
+        metrics.spool.faulted(kind);
       },
+      onCommit: metrics.spool.committed,
     });
     undo.push('spool', () => spool.close());
 
-    const drain = new Drain(spool, { ...config, concurrency: config.drainConcurrency }, log);
+    const drainOptions = { ...config, concurrency: config.drainConcurrency, observer: metrics.drain };
+    const drain = new Drain(spool, drainOptions, log);
     undo.push('drain', (withinMs) => drain.stop(withinMs));
 
     const upkeep = new Upkeep({
@@ -72,6 +78,9 @@ export async function openService(
     // Half of what is left: a run that does not end is not to cost the drain its time.
     undo.push('upkeep', (withinMs) => upkeep.stop(withinMs / 2));
 
+    const status = statusOf(config, spool, drain, store, upkeep);
+    const facts = (): Facts => factsOf(config, spool, drain, store, upkeep, status.readiness().ready);
+    const disk = () => diskSpace(config.dataDir).catch(() => null);
     const app = buildApp({
       logger: log,
       version,
@@ -80,7 +89,9 @@ export async function openService(
       calls: store,
       statistics: store,
       exports: store,
-      status: statusOf(config, spool, drain, store, upkeep),
+      status,
+      observer: metrics.door,
+      metrics: { contentType: metrics.contentType, text: () => metrics.text({ facts, disk }) },
       upkeep,
     });
     undo.push('door', async (withinMs) => {
@@ -191,5 +202,27 @@ function statusOf(config: Config, spool: Spool, drain: Drain, store: Store, upke
         checks: { spool: state, store: store.state, drain: drain.state },
       };
     },
+  };
+}
+
+function sendersOf({ keys }: Config): string[] {
+  return keys.length === 0 ? [''] : keys.filter(({ scope }) => scope === 'ingest').map(({ name }) => name);
+}
+
+function factsOf(
+  config: Config,
+  spool: Spool,
+  drain: Drain,
+  store: Store,
+  { overview }: Upkeep,
+  ready: boolean,
+): Facts {
+  return {
+    ready,
+    spool: spool.stats(),
+    drain,
+    store,
+    upkeep: overview,
+    backupIntervalDays: config.backupIntervalDays,
   };
 }

@@ -132,6 +132,7 @@ t.test('the OpenAPI document', async (t) => {
       t.equal(document.openapi, '3.1.0');
       t.strictSame(Object.keys(document.paths).sort(), [
         '/livez',
+        '/metrics',
         '/openapi.json',
         '/readyz',
         '/v1/admin/backups',

@@ -74,6 +74,32 @@ export interface StatusSource {
   readiness(): Readiness;
 }
 
+/** Hears what happens at the door, for the metrics. Never throws, and nothing waits for it. */
+export interface DoorObserver {
+  /** `route` is the pattern, null when none matched; `seconds` from the headers to the end of the answer. */
+  readonly requestAnswered: (request: {
+    readonly method: string;
+    readonly route: string | null;
+    readonly status: number;
+    readonly seconds: number;
+  }) => void;
+  /** A request that never had a route. */
+  readonly requestRefused: (problem: string) => void;
+  /** Events were read and judged, whatever the judgement. `key` is the name of the key, null without keys. */
+  readonly eventsReceived: (key: string | null, count: number) => void;
+  /** One of them was rejected; `reason` is the code of its first mistake. */
+  readonly eventRejected: (key: string | null, reason: string) => void;
+  /** The others could not be set down and were not acknowledged. */
+  readonly eventsUnacknowledged: (reason: string, count: number) => void;
+}
+
+/** The page that Prometheus reads. */
+export interface MetricsPage {
+  readonly contentType: string;
+  /** Whether or not PostgreSQL is there. */
+  readonly text: () => Promise<string>;
+}
+
 export interface AppDeps {
   readonly logger: FastifyBaseLogger;
   /** Of the service, as in package.json. */
@@ -85,5 +111,7 @@ export interface AppDeps {
   readonly statistics: StatisticsReader;
   readonly exports: ExportSource;
   readonly status: StatusSource;
+  readonly observer: DoorObserver;
+  readonly metrics: MetricsPage;
   readonly upkeep: UpkeepDesk;
 }

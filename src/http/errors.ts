@@ -63,6 +63,11 @@ export interface Mistake {
   readonly message: string;
 }
 
+/** What stands for all the mistakes of an event where one word has to do. */
+export function firstCode(mistakes: readonly Pick<Mistake, 'code'>[]): string {
+  return mistakes[0]?.code ?? 'unknown';
+}
+
 interface ProblemExtras {
   /** For humans; never an inner message. */
   readonly detail?: string;

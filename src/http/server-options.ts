@@ -5,21 +5,26 @@ import { type FastifyBaseLogger, type FastifyHttpOptions, LogController } from '
 import type { RawServerDefault } from 'fastify';
 import { isAnswered } from './body/drain.js';
 import { Problem, type ProblemCode, problemBody } from './errors.js';
-import { newRequestId, requestIdOf } from './plugins/request-log.js';
+import type { AppDeps, DoorObserver } from './deps.js';
+import { newRequestId, requestIds } from './plugins/request-log.js';
 import { sendProblem } from './plugins/problems.js';
 
 /** How long a connection that was refused below HTTP may take to read the answer. */
 const LINGER_MS = 1_000;
 const MAX_HEADER_BYTES = 16 * 1024;
 
-export function serverOptions(logger: FastifyBaseLogger): FastifyHttpOptions<RawServerDefault> {
+export function serverOptions({
+  logger,
+  keys,
+  observer,
+}: Pick<AppDeps, 'logger' | 'keys' | 'observer'>): FastifyHttpOptions<RawServerDefault> {
   return {
     loggerInstance: logger,
     // The door writes one line per request itself, with the request id in it, so no logger per request is needed.
     logController: new LogController({ disableRequestLogging: true }),
     childLoggerFactory: (parent) => parent,
     requestIdHeader: false,
-    genReqId: requestIdOf,
+    genReqId: requestIds(keys),
 
     // A whole request, body included, has half a minute: 16 MiB at 4.5 Mbit/s. Slower senders send smaller batches.
     requestTimeout: 30_000,
@@ -52,15 +57,21 @@ export function serverOptions(logger: FastifyBaseLogger): FastifyHttpOptions<Raw
         { request_id: request.id, status: reply.statusCode, problem: reply.problemCode },
         'request refused',
       );
+      observer.requestRefused(reply.problemCode ?? 'internal');
     },
     clientErrorHandler: (error, socket) => {
-      answerClientError(error.code, socket, logger);
+      answerClientError(error.code, socket, logger, observer);
     },
   };
 }
 
 /** Errors of a connection that never became a request, or whose request did not arrive whole. */
-function answerClientError(errorCode: string, socket: Socket, logger: FastifyBaseLogger): void {
+function answerClientError(
+  errorCode: string,
+  socket: Socket,
+  logger: FastifyBaseLogger,
+  observer: DoorObserver,
+): void {
   if (errorCode === 'ECONNRESET' || !socket.writable || isAnswered(socket)) {
     socket.destroy();
     return;
@@ -71,6 +82,7 @@ function answerClientError(errorCode: string, socket: Socket, logger: FastifyBas
     { request_id: requestId, status: problem.status, problem: problem.code, cause: errorCode },
     'request refused',
   );
+  observer.requestRefused(problem.code);
   const body = problemBody(problem, requestId);
   socket.end(
     [

@@ -1,7 +1,7 @@
 /**
  * What HTTP alone costs: servers that answer POST /v1/calls like the service, and do nothing with the call.
  *
- *     plumbed  the service's door with all its plumbing (server options, body reading, schemas, keys, request log)
+ *     plumbed  the service's door with all its plumbing (server options, body reading, schemas, keys, request log, metrics)
  *     bare     Fastify as it comes: its own JSON parsing, no schema, no log
  */
 import fastify, { type FastifyInstance } from 'fastify';
@@ -11,17 +11,21 @@ import { closeIdleConnectionsWhileClosing } from '../../src/http/plugins/closing
 import { prepareBodies, readEventBodies } from '../../src/http/plugins/bodies.js';
 import { prepareKeys } from '../../src/http/plugins/keys.js';
 import { registerProblems } from '../../src/http/plugins/problems.js';
+import { observeRequests } from '../../src/http/plugins/observe-requests.js';
 import { logRequests } from '../../src/http/plugins/request-log.js';
 import { leaveEventsToAccept, validateRequests } from '../../src/http/plugins/validation.js';
 import { callSchema } from '../../src/http/routes/ingest/single-schemas.js';
 import { addSchemas } from '../../src/http/schemas/index.js';
 import { serverOptions } from '../../src/http/server-options.js';
 import { createLogger } from '../../src/observe/logger.js';
+import { Metrics } from '../../src/observe/metrics.js';
 
 function plumbed(): FastifyInstance {
-  const app = fastify(serverOptions(createLogger({ logLevel: 'info' })));
+  const observer = new Metrics('bench', ['']).door;
+  const app = fastify(serverOptions({ logger: createLogger({ logLevel: 'info' }), keys: [], observer }));
   registerProblems(app);
   logRequests(app);
+  observeRequests(app, observer);
   closeIdleConnectionsWhileClosing(app);
   validateRequests(app);
   prepareBodies(app);

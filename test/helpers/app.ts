@@ -8,6 +8,7 @@ import type {
   AppDeps,
   CallReader,
   CallRow,
+  DoorObserver,
   ExportSource,
   Intake,
   Outcome,
@@ -55,6 +56,14 @@ export interface TestApp {
   /** Every line logged so far. */
   readonly logged: Record<string, unknown>[];
 }
+
+const unobserved: DoorObserver = {
+  requestAnswered: () => undefined,
+  requestRefused: () => undefined,
+  eventsReceived: () => undefined,
+  eventRejected: () => undefined,
+  eventsUnacknowledged: () => undefined,
+};
 
 /** A store that holds nothing. */
 export const noCalls: CallReader = { call: async () => null, calls: async () => [] };
@@ -112,6 +121,8 @@ export function testApp(
       }),
       readiness: () => ({ ready: true, checks: { spool: 'open', store: 'down', drain: 'retrying' } }),
     },
+    observer: unobserved,
+    metrics: { contentType: 'text/plain', text: async () => '' },
     upkeep: idleUpkeep(),
     ...overrides,
   };

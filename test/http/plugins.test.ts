@@ -70,7 +70,7 @@ t.test('keys', async (t) => {
   });
 
   t.test('health and documentation need none', async (t) => {
-    for (const url of ['/livez', '/readyz', '/openapi.json'])
+    for (const url of ['/livez', '/readyz', '/metrics', '/openapi.json'])
       t.equal((await app.inject(url)).statusCode, 200);
   });
 
@@ -133,6 +133,7 @@ t.test('the log has one line per request, with the route and not the URL, and no
   await app.inject({ method: 'POST', url: '/v1/calls/private/clicks?wait=stored' });
   await app.inject('/livez');
   await app.inject('/readyz');
+  await app.inject('/metrics');
   t.equal(logged.length, 1);
   t.match(logged[0], { method: 'POST', route: '/v1/calls/:call_id/clicks', status: 202, key: null });
   t.type(logged[0]?.['duration_ms'], 'number');

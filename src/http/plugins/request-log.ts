@@ -1,6 +1,7 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance } from 'fastify';
+import type { SenderKey } from '../../config/keys.js';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -18,10 +19,19 @@ export function newRequestId(): string {
   return `${prefix}-${lastNumber.toString(36)}`;
 }
 
-/** The sender's own id when it is fit for a header and a log line, else a new one. */
-export function requestIdOf(request: IncomingMessage): string {
-  const given = request.headers['x-request-id'];
-  return typeof given === 'string' && /^[\x21-\x7e]{1,64}$/.test(given) ? given : newRequestId();
+/** The sender's own id when it is fit for a header and a log line and is not the secret of a key, else a new one. */
+export function requestIds(keys: readonly SenderKey[]): (request: IncomingMessage) => string {
+  const secrets = new Set(keys.map(({ secret }) => digestOf(secret)));
+  return ({ headers }) => {
+    const given = headers['x-request-id'];
+    const isFit = typeof given === 'string' && /^[\x21-\x7e]{1,64}$/.test(given);
+    return isFit && !secrets.has(digestOf(given)) ? given : newRequestId();
+  };
+}
+
+/** Compared instead of the text itself, so that the time taken tells nothing about any secret. */
+function digestOf(text: string): string {
+  return createHash('sha256').update(text).digest('base64');
 }
 
 /** Request ids in every answer, and one line in the log per request. Never logs headers, bodies or query strings. */

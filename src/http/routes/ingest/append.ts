@@ -1,10 +1,16 @@
 import { isUtf8 } from 'node:buffer';
 import type { FastifyRequest } from 'fastify';
 import { ID_RULE, isId } from '../../../events/identity.js';
-import type { Intake, Outcome } from '../../deps.js';
-import { Problem } from '../../errors.js';
+import type { DoorObserver, Intake, Outcome } from '../../deps.js';
+import { Problem, toProblem } from '../../errors.js';
 import { WAIT_STORED_MS } from '../../limits.js';
 import type { WaitQuery } from '../../schemas/ingest.js';
+
+/** What the routes for events work with. */
+export interface IngestDeps {
+  readonly intake: Intake;
+  readonly observer: DoorObserver;
+}
 
 /**
  * Sets the records down, all or none, and gives the body's bytes back to the budget before any waiting for the store.
@@ -12,17 +18,22 @@ import type { WaitQuery } from '../../schemas/ingest.js';
  * @returns one outcome per record, or null when nobody asked or the store took too long
  */
 export async function append(
-  intake: Intake,
+  { intake, observer }: IngestDeps,
   request: FastifyRequest<{ Querystring: WaitQuery }>,
   records: readonly Uint8Array[],
 ): Promise<readonly Outcome[] | null> {
-  if (request.query.wait !== 'stored') {
-    await intake.append(records);
-    return null;
+  try {
+    if (request.query.wait !== 'stored') {
+      await intake.append(records);
+      return null;
+    }
+    const { outcomes } = await intake.appendWatched(records, WAIT_STORED_MS);
+    request.bodyLease?.release();
+    return await outcomes;
+  } catch (error) {
+    observer.eventsUnacknowledged(toProblem(error).code, records.length);
+    throw error;
   }
-  const { outcomes } = await intake.appendWatched(records, WAIT_STORED_MS);
-  request.bodyLease?.release();
-  return outcomes;
 }
 
 /** @throws Problem when the header is there twice or holds no id */

@@ -1,7 +1,7 @@
 import { type AcceptInput, accept } from '../../../events/accept.js';
 import type { UtcTime } from '../../../lib/time.js';
-import type { Outcome } from '../../deps.js';
-import { type Mistake, Problem } from '../../errors.js';
+import type { DoorObserver, Outcome } from '../../deps.js';
+import { firstCode, type Mistake, Problem } from '../../errors.js';
 import { MAX_EVENTS_PER_REQUEST } from '../../limits.js';
 import type { BatchAnswer } from '../../schemas/ingest.js';
 
@@ -41,6 +41,12 @@ export class Batch {
   reject(mistake: Mistake): void {
     this.#makeRoom();
     this.#note([mistake]);
+  }
+
+  /** To be called once, when the whole body has been read. */
+  tell(observer: DoorObserver): void {
+    observer.eventsReceived(this.source, this.size);
+    for (const { errors } of this.#rejected) observer.eventRejected(this.source, firstCode(errors));
   }
 
   /** @param outcomes one per record; null: not waited for */

@@ -1,19 +1,19 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { utcNow } from '../../clock.js';
 import { JsonBody, NdjsonBody } from '../../body/reading.js';
-import type { Intake } from '../../deps.js';
 import { Problem } from '../../errors.js';
 import type { WaitQuery } from '../../schemas/ingest.js';
-import { append, idempotencyKeyOf } from './append.js';
+import { append, idempotencyKeyOf, type IngestDeps } from './append.js';
 import { Batch } from './batch.js';
 import { eventsSchema } from './events-schema.js';
 import { fillFromJson, fillFromNdjson } from './fill-batch.js';
 
-export function eventsRoute(scope: FastifyInstance, intake: Intake): void {
+export function eventsRoute(scope: FastifyInstance, deps: IngestDeps): void {
   scope.post<{ Querystring: WaitQuery }>('/v1/events', { schema: eventsSchema }, async (request, reply) => {
     try {
       const batch = await readBatch(request);
-      const outcomes = batch.records.length === 0 ? null : await append(intake, request, batch.records);
+      batch.tell(deps.observer);
+      const outcomes = batch.records.length === 0 ? null : await append(deps, request, batch.records);
       return await reply.code(batch.status(outcomes)).send(batch.answer(outcomes));
     } finally {
       request.bodyLease?.release();

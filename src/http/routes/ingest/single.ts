@@ -4,11 +4,11 @@ import { type Verdict, accept } from '../../../events/accept.js';
 import type { EventType } from '../../../events/identity.js';
 import { utcNow } from '../../clock.js';
 import { JsonBody } from '../../body/reading.js';
-import type { Intake, Outcome } from '../../deps.js';
-import { Problem } from '../../errors.js';
+import type { DoorObserver, Outcome } from '../../deps.js';
+import { firstCode, Problem } from '../../errors.js';
 import type { CallPath, WaitQuery } from '../../schemas/ingest.js';
 import { checkPathId } from '../path-id.js';
-import { append, idempotencyKeyOf } from './append.js';
+import { append, idempotencyKeyOf, type IngestDeps } from './append.js';
 import { callSchema, clickSchema, resultSchema } from './single-schemas.js';
 
 type Accepted = Extract<Verdict, { ok: true }>;
@@ -17,17 +17,17 @@ type EventRequest = FastifyRequest<{ Params: CallPath; Querystring: WaitQuery }>
 
 const NO_BYTES = Buffer.alloc(0);
 
-export function singleEventRoutes(scope: FastifyInstance, intake: Intake): void {
+export function singleEventRoutes(scope: FastifyInstance, deps: IngestDeps): void {
   scope.post<{ Querystring: WaitQuery }>('/v1/calls', { schema: callSchema }, async (request, reply) => {
-    const event = judge(request, 'call', null);
-    const outcome = await setDown(intake, request, event);
+    const event = judge(request, 'call', null, deps.observer);
+    const outcome = await setDown(deps, request, event);
     reply.header('location', `/v1/calls/${encodeURIComponent(event.callId)}`);
     return answer(reply, outcome, { call_id: event.callId });
   });
 
   const postEvent = (type: 'click' | 'result') => async (request: EventRequest, reply: FastifyReply) => {
-    const event = judge(request, type, checkPathId(request.params.call_id));
-    const outcome = await setDown(intake, request, event);
+    const event = judge(request, type, checkPathId(request.params.call_id), deps.observer);
+    const outcome = await setDown(deps, request, event);
     return answer(reply, outcome, { event_id: event.eventId, call_id: event.callId });
   };
   scope.post('/v1/calls/:call_id/clicks', { schema: clickSchema }, postEvent('click'));
@@ -35,7 +35,12 @@ export function singleEventRoutes(scope: FastifyInstance, intake: Intake): void 
 }
 
 /** @throws Problem with every mistake of the event */
-function judge(request: CallRequest, type: EventType, pathCallId: string | null): Accepted {
+function judge(
+  request: CallRequest,
+  type: EventType,
+  pathCallId: string | null,
+  observer: DoorObserver,
+): Accepted {
   const { body } = request;
   const json = body instanceof JsonBody ? body : null;
   if (json === null && type !== 'click') {
@@ -54,16 +59,22 @@ function judge(request: CallRequest, type: EventType, pathCallId: string | null)
     ...(pathCallId === null ? undefined : { pathCallId }),
     ...(idempotencyKey === undefined ? undefined : { idempotencyKey }),
   });
+  observer.eventsReceived(request.keyName, 1);
   if (verdict.ok) return verdict;
+  observer.eventRejected(request.keyName, firstCode(verdict.errors));
   throw new Problem(verdict.status === 400 ? 'invalid_event' : 'inconsistent_event', {
     detail: verdict.errors.map(({ pointer, message }) => `${pointer || 'the event'}: ${message}`).join('; '),
     errors: verdict.errors,
   });
 }
 
-async function setDown(intake: Intake, request: CallRequest, event: Accepted): Promise<Outcome | undefined> {
+async function setDown(
+  deps: IngestDeps,
+  request: CallRequest,
+  event: Accepted,
+): Promise<Outcome | undefined> {
   try {
-    return (await append(intake, request, [event.record]))?.[0];
+    return (await append(deps, request, [event.record]))?.[0];
   } finally {
     request.bodyLease?.release();
   }

@@ -1,0 +1,34 @@
+import type { FastifyInstance } from 'fastify';
+import { Type } from 'typebox';
+import type { MetricsPage } from '../deps.js';
+import { problemResponses } from '../schemas/problem.js';
+
+export function metricsRoute(scope: FastifyInstance, metrics: MetricsPage): void {
+  scope.get(
+    '/metrics',
+    {
+      config: { quiet: true },
+      schema: {
+        tags: ['health'],
+        summary: 'Metrics for Prometheus',
+        description: 'In the text format of Prometheus. Answers whether or not PostgreSQL is there.',
+        response: {
+          200: {
+            description: 'What is, and what has happened since the start.',
+            content: {
+              'text/plain': {
+                schema: Type.String({
+                  examples: [
+                    '# HELP call_logger_ready 1 when events can be taken durably, as in /readyz.\n# TYPE call_logger_ready gauge\ncall_logger_ready 1\n',
+                  ],
+                }),
+              },
+            },
+          },
+          ...problemResponses('The request is not valid.', 'The service is broken.'),
+        },
+      },
+    },
+    async (_request, reply) => reply.header('content-type', metrics.contentType).send(await metrics.text()),
+  );
+}
