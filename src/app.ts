@@ -55,11 +55,11 @@ export function buildApp(
     guard(ingest, 'ingest');
     leaveEventsToAccept(ingest);
     ingest.register(async (single) => {
-      readEventBodies(single, budget, { ndjson: false });
+      readEventBodies(single, budget, { batches: false });
       singleEventRoutes(single, deps);
     });
     ingest.register(async (batches) => {
-      readEventBodies(batches, budget, { ndjson: true });
+      readEventBodies(batches, budget, { batches: true });
       eventsRoute(batches, deps);
     });
   });

@@ -35,6 +35,8 @@ export interface AcceptInput {
   readonly pathCallId?: string;
   /** Stands in for an absent id of the event itself. */
   readonly idempotencyKey?: string;
+  /** The `id` of the CloudEvent that the event came in; stands in for an absent id too. */
+  readonly cloudEventId?: string;
 }
 
 export type Verdict =

@@ -10,6 +10,7 @@ import type { ProblemList } from './problem-list.js';
 export interface GivenIds {
   readonly pathCallId?: string;
   readonly idempotencyKey?: string;
+  readonly cloudEventId?: string;
 }
 
 interface GivenId {
@@ -29,15 +30,16 @@ export function identify(
 ): EventIdentity {
   const path = { where: 'call_id of the path', id: given.pathCallId };
   const key = { where: 'Idempotency-Key', id: given.idempotencyKey };
+  const envelope = { where: 'id of the CloudEvent', id: given.cloudEventId };
   if (kind.ownId === 'call_id') {
-    const id = agreedId('call_id', body, [path, key], problems) ?? uuidV7();
+    const id = agreedId('call_id', body, [path, key, envelope], problems) ?? uuidV7();
     return { type: kind.type, callId: id, eventId: id };
   }
   const callId = agreedId('call_id', body, [path], problems);
   if (callId === undefined && !problems.has('/call_id')) {
     problems.add('/call_id', 'required', `call_id is required: which call does this ${kind.type} belong to?`);
   }
-  const eventId = agreedId('event_id', body, [key], problems) ?? uuidV7();
+  const eventId = agreedId('event_id', body, [key, envelope], problems) ?? uuidV7();
   return { type: kind.type, callId: callId ?? '', eventId };
 }
 

@@ -27,7 +27,7 @@ export const PROBLEMS = {
   invalid_odds: [422, 'no such odds exist in the odds format of the call'],
   expires_before_sent: [422, 'the call expires before it was sent'],
   in_the_future: [422, 'the time is more than 24 hours after the event was received'],
-  id_mismatch: [422, 'the ids given for this event in body, path and Idempotency-Key differ'],
+  id_mismatch: [422, 'the ids given for this event in body, path, Idempotency-Key and CloudEvent differ'],
   count_mismatch: [422, 'the number of users differs from the length of the list of users'],
 } as const satisfies Record<string, readonly [400 | 422, string]>;
 

@@ -44,7 +44,7 @@ export function addCallProblems(call: Call, times: SentTimes, problems: ProblemL
 }
 
 /** When the sender says that the event happened; what else it dates may well lie ahead. */
-const OCCURRED_AT = { call: 'sent_at', click: 'clicked_at', result: 'settled_at' } as const;
+export const OCCURRED_AT = { call: 'sent_at', click: 'clicked_at', result: 'settled_at' } as const;
 
 export function addClockProblems(
   type: EventType,

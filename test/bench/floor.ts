@@ -34,7 +34,7 @@ function plumbed(): FastifyInstance {
   app.register(async (ingest) => {
     guard(ingest, 'ingest');
     leaveEventsToAccept(ingest);
-    readEventBodies(ingest, new BodyBudget(), { ndjson: false });
+    readEventBodies(ingest, new BodyBudget(), { batches: false });
     ingest.post('/v1/calls', { schema: callSchema }, async (request, reply) => {
       const { body } = request;
       request.bodyLease?.release();

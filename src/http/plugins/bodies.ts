@@ -14,6 +14,7 @@ declare module 'fastify' {
   }
 }
 
+const CLOUD_EVENTS_TYPES = ['application/cloudevents+json', 'application/cloudevents-batch+json'];
 const NDJSON_TYPES = ['application/x-ndjson', 'application/ndjson', 'application/jsonl'];
 
 /** Once, at the root: no body is read except where a scope says how. */
@@ -23,21 +24,23 @@ export function prepareBodies(app: FastifyInstance): void {
 }
 
 /**
- * How routes for events read bodies: `request.body` is a JsonBody with the bytes as received, an NdjsonBody where
- * asked for, or null or undefined when empty. The handler has to release `request.bodyLease`.
+ * How routes for events read bodies: `request.body` is a JsonBody with the bytes as received, or null or undefined when
+ * empty; where there may be batches, CloudEvents are read like JSON, and it may be an NdjsonBody. The handler has to release `request.bodyLease`.
  */
 export function readEventBodies(
   scope: FastifyInstance,
   budget: BodyBudget,
-  options: { ndjson: boolean },
+  options: { batches: boolean },
 ): void {
   const lease = (request: FastifyRequest): BodyLease => (request.bodyLease = budget.lease());
-  readEmptyBodies(scope, options.ndjson ? 'application/json or application/x-ndjson' : 'application/json');
-  scope.addContentTypeParser('application/json', (request: FastifyRequest, wire: IncomingMessage) => {
+  const jsonTypes = ['application/json', ...(options.batches ? CLOUD_EVENTS_TYPES : [])];
+  const expected = options.batches ? [...jsonTypes, NDJSON_TYPES[0]] : jsonTypes;
+  readEmptyBodies(scope, expected.join(' or '));
+  scope.addContentTypeParser(jsonTypes, (request: FastifyRequest, wire: IncomingMessage) => {
     checkCharset(request);
     return readJsonBody(wire, request.headers, lease(request));
   });
-  if (!options.ndjson) return;
+  if (!options.batches) return;
   scope.addContentTypeParser(NDJSON_TYPES, async (request: FastifyRequest, wire: IncomingMessage) => {
     checkCharset(request);
     return new NdjsonBody(wire, request.headers, lease(request));

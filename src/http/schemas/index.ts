@@ -3,6 +3,7 @@ import { EVENT_SCHEMAS } from '../../events/schemas.js';
 import { BACKUP_SCHEMAS } from './backups.js';
 import { CALL_LIST_SCHEMAS } from './call-list.js';
 import { CLEANUP_SCHEMAS } from './cleanup.js';
+import { CLOUD_EVENT_SCHEMAS } from './cloud-event.js';
 import { DEAD_LETTER_SCHEMAS } from './dead-letters.js';
 import { EXPORT_SCHEMAS } from './exports.js';
 import { HEALTH_SCHEMAS } from './health.js';
@@ -19,6 +20,7 @@ export function addSchemas(app: FastifyInstance): void {
     ...PROBLEM_SCHEMAS,
     ...EVENT_SCHEMAS,
     ...INGEST_SCHEMAS,
+    ...CLOUD_EVENT_SCHEMAS,
     ...STORED_CALL_SCHEMAS,
     ...CALL_LIST_SCHEMAS,
     ...STATISTICS_SCHEMAS,

@@ -9,6 +9,8 @@ import type { BatchAnswer } from '../../schemas/ingest.js';
 const MAX_DETAILED = 1_000;
 const MAX_MISTAKES = 10;
 
+export type BatchItem = Omit<AcceptInput, 'receivedAt' | 'source' | 'pathCallId'>;
+
 /** The events of one request, judged one by one. */
 export class Batch {
   readonly records: Buffer[] = [];
@@ -25,22 +27,32 @@ export class Batch {
     return this.#ids.length;
   }
 
-  /** @throws Problem `too_many_events` */
-  add(event: Pick<AcceptInput, 'body' | 'payload' | 'idempotencyKey'>): void {
+  /**
+   * @param locate turns pointers into the event into pointers into what was received
+   * @throws Problem `too_many_events`
+   */
+  add(event: BatchItem, locate: (pointer: string) => string = asItIs): void {
     this.#makeRoom();
     const verdict = accept({ ...event, receivedAt: this.receivedAt, source: this.source });
     if (!verdict.ok) {
-      this.#note(verdict.errors);
+      this.#note(verdict.errors.map((error) => ({ ...error, pointer: locate(error.pointer) })));
       return;
     }
     this.records.push(verdict.record);
     this.#ids.push(verdict.eventId);
   }
 
+  /** As `add`, for an event that has no bytes of its own, being a part of something larger. */
+  addPart(event: Omit<BatchItem, 'payload'>, locate?: (pointer: string) => string): void {
+    const payload = serialise(event.body);
+    if (payload === null) this.reject([TOO_DEEP]);
+    else this.add({ ...event, payload }, locate);
+  }
+
   /** Counts an event that could not even be read. */
-  reject(mistake: Mistake): void {
+  reject(mistakes: readonly Mistake[]): void {
     this.#makeRoom();
-    this.#note([mistake]);
+    this.#note(mistakes);
   }
 
   /** To be called once, when the whole body has been read. */
@@ -83,4 +95,20 @@ export class Batch {
     this.#rejected.push({ index: this.size, errors: mistakes.slice(0, most) });
     this.#ids.push(null);
   }
+}
+
+const TOO_DEEP: Mistake = { pointer: '', code: 'too_deep', message: 'the event is nested far too deep' };
+
+/** Null for an event nested so deep that it has no text: JSON.stringify calls itself for each level. */
+function serialise(event: unknown): Buffer | null {
+  try {
+    return Buffer.from(JSON.stringify(event));
+  } catch (error) {
+    if (error instanceof RangeError) return null;
+    throw error;
+  }
+}
+
+function asItIs(pointer: string): string {
+  return pointer;
 }

@@ -1,16 +1,19 @@
 import { Type } from 'typebox';
 import { security } from '../../plugins/openapi.js';
+import { CLOUD_EVENT_HEADERS } from '../../schemas/cloud-event.js';
 import { IdempotencyHeader, WaitQuery } from '../../schemas/ingest.js';
 import { answer, problemResponses } from '../../schemas/problem.js';
 
 const event = { $ref: 'Event#' };
+const cloudEvent = { $ref: 'CloudEvent#' };
+
 export const eventsSchema = {
   tags: ['events'],
   security,
   summary: 'Log many events at once',
   description:
-    'Up to 10,000 events: one event, an array, {"events": [...]} (JSON of at most 1 MiB), or one per line as NDJSON (at most 16 MiB after inflating, 1 MiB per line; blank lines do not count). Content-Encoding gzip is understood. Wrong events are told and do not hold back the others; the others are taken all or none. Idempotency-Key goes with one event only.',
-  headers: IdempotencyHeader,
+    'Up to 10,000 events: one event, an array, {"events": [...]} (JSON of at most 1 MiB), or one per line as NDJSON (at most 16 MiB after inflating, 1 MiB per line; blank lines do not count). Content-Encoding gzip is understood. Wrong events are told and do not hold back the others; the others are taken all or none. Idempotency-Key goes with one event only. CloudEvents 1.0 are taken in structured, batched and binary mode.',
+  headers: Type.Object({ ...IdempotencyHeader.properties, ...CLOUD_EVENT_HEADERS }),
   querystring: WaitQuery,
   body: {
     content: {
@@ -29,6 +32,10 @@ export const eventsSchema = {
         }),
       },
       'application/x-ndjson': { schema: Type.Unsafe(event) },
+      'application/cloudevents+json': { schema: Type.Unsafe(cloudEvent) },
+      'application/cloudevents-batch+json': {
+        schema: Type.Unsafe({ type: 'array', items: cloudEvent, minItems: 1, maxItems: 10_000 }),
+      },
     },
   },
   response: {

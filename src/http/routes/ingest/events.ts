@@ -1,10 +1,11 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { utcNow } from '../../clock.js';
 import { JsonBody, NdjsonBody } from '../../body/reading.js';
-import { Problem } from '../../errors.js';
+import { Problem, unsupportedMediaType } from '../../errors.js';
 import type { WaitQuery } from '../../schemas/ingest.js';
 import { append, idempotencyKeyOf, type IngestDeps } from './append.js';
 import { Batch } from './batch.js';
+import { cloudEventsMode, fillFromCloudEvents } from './cloud-events.js';
 import { eventsSchema } from './events-schema.js';
 import { fillFromJson, fillFromNdjson } from './fill-batch.js';
 
@@ -26,8 +27,14 @@ async function readBatch(request: FastifyRequest): Promise<Batch> {
   const batch = new Batch(utcNow(), request.keyName);
   const key = idempotencyKeyOf(request);
   const { body } = request;
-  if (body instanceof NdjsonBody) await fillFromNdjson(batch, body, key);
-  else if (body instanceof JsonBody) await fillFromJson(batch, body, key);
+  const mode = cloudEventsMode(request.headers);
+  if (body instanceof NdjsonBody) {
+    if (mode !== null) throw unsupportedMediaType('application/json where ce- headers tell of a CloudEvent');
+    await fillFromNdjson(batch, body, key);
+  } else if (body instanceof JsonBody) {
+    if (mode === null) await fillFromJson(batch, body, key);
+    else await fillFromCloudEvents(batch, mode, body, request, key);
+  }
   if (batch.size > 0) return batch;
   throw new Problem('empty_body', {
     detail: 'The body holds no event.',

@@ -26,22 +26,8 @@ export async function fillFromJson(
   refuseIdempotencyKey(idempotencyKey);
   const turn = new Turn();
   for (const event of events) {
-    const payload = serialise(event);
-    if (payload === null) batch.reject(tooDeep);
-    else batch.add({ body: event, payload });
+    batch.addPart({ body: event });
     if (turn.isOver()) await turn.next();
-  }
-}
-
-const tooDeep = { pointer: '', code: 'too_deep', message: 'the event is nested far too deep' };
-
-/** Null for an event nested so deep that it has no text: JSON.stringify calls itself for each level. */
-function serialise(event: unknown): Buffer | null {
-  try {
-    return Buffer.from(JSON.stringify(event));
-  } catch (error) {
-    if (error instanceof RangeError) return null;
-    throw error;
   }
 }
 
@@ -66,16 +52,13 @@ export async function fillFromNdjson(
 
 function addLine(batch: Batch, line: Line): void {
   if (line === null) {
-    batch.reject({
-      pointer: '',
-      code: 'line_too_long',
-      message: `a line may have at most ${MAX_JSON_BYTES / 1024 / 1024} MiB`,
-    });
+    const message = `a line may have at most ${MAX_JSON_BYTES / 1024 / 1024} MiB`;
+    batch.reject([{ pointer: '', code: 'line_too_long', message }]);
     return;
   }
   if (isBlank(line)) return;
   const reading = readJson(line);
-  if ('fault' in reading) batch.reject({ pointer: '', ...reading.fault });
+  if ('fault' in reading) batch.reject([{ pointer: '', ...reading.fault }]);
   else batch.add({ body: reading.value, payload: line });
 }
 
@@ -92,14 +75,14 @@ function eventsOf(value: unknown): readonly unknown[] | null {
   return value.events;
 }
 
-function notEvents(pointer: string, code: string, message: string): Problem {
+export function notEvents(pointer: string, code: string, message: string): Problem {
   return new Problem('invalid_body', {
     detail: `${pointer || 'The body'}: ${message}.`,
     errors: [{ pointer, code, message }],
   });
 }
 
-function refuseIdempotencyKey(key: string | undefined): void {
+export function refuseIdempotencyKey(key: string | undefined): void {
   if (key === undefined) return;
   const message = 'stands for the id of a single event; give the events of a batch an id each';
   throw new Problem('invalid_request', {
@@ -113,6 +96,6 @@ function isBlank(line: Buffer): boolean {
 }
 
 /** Array.isArray without its `any`. */
-function isArray(value: unknown): value is readonly unknown[] {
+export function isArray(value: unknown): value is readonly unknown[] {
   return Array.isArray(value);
 }
