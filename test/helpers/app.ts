@@ -15,6 +15,7 @@ import type {
   StoredCall,
   WatchedAppend,
 } from '../../src/http/deps.js';
+import { Contract, documentOf } from './contract.js';
 import { idleUpkeep } from './upkeep.js';
 
 /** Keeps what it is given, and fails or answers as a test wants it to. */
@@ -126,7 +127,35 @@ export function testApp(
     upkeep: idleUpkeep(),
     ...overrides,
   };
-  return { app: buildApp(deps, budget, stallMs), intake, budget, logged };
+  const app = buildApp(deps, budget, stallMs);
+  holdToDocument(app);
+  return { app, intake, budget, logged };
+}
+
+let contract: Contract | undefined;
+
+/**
+ * Whatever a test asks for, the answer has to be in the OpenAPI document. Thrown past the request, because inside of it
+ * the error would only become another answer.
+ */
+function holdToDocument(app: FastifyInstance): void {
+  app.addHook('onSend', (request, reply, payload, done) => {
+    // One for all: what the routes say of themselves does not depend on what is behind them.
+    contract ??= new Contract(documentOf(app));
+    const complaints = contract.judge({
+      method: request.method,
+      url: request.url,
+      status: reply.statusCode,
+      headers: reply.getHeaders(),
+      body: typeof payload === 'string' || Buffer.isBuffer(payload) ? payload.toString() : undefined,
+    });
+    if (complaints.length > 0) {
+      setImmediate(() => {
+        throw new Error(complaints.join('\n'));
+      });
+    }
+    done();
+  });
 }
 
 /** Listens on a free port of loopback. */

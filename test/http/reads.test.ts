@@ -386,13 +386,14 @@ t.test('what the store cannot answer', async (t) => {
   const urls = ['/v1/calls', '/v1/stats?group_by=sport', '/v1/exports/calls', '/v1/exports/clicks'];
 
   t.test('now, or not in time, is a 503 that says when to come back', async (t) => {
-    for (const [code, problem] of [
-      ['STORE_UNAVAILABLE', 'store_unavailable'],
-      ['QUESTION_TOO_SLOW', 'question_too_slow'],
-      ['EXPORTS_BUSY', 'exports_busy'],
+    for (const [code, problem, refused] of [
+      ['STORE_UNAVAILABLE', 'store_unavailable', urls],
+      ['STORE_BUSY', 'too_many_questions', urls],
+      ['QUESTION_TOO_SLOW', 'question_too_slow', urls],
+      ['EXPORTS_BUSY', 'exports_busy', urls.slice(2)],
     ] as const) {
       const app = failing(codedError(code, { retryAfterS: 29.5 }));
-      for (const url of urls) {
+      for (const url of refused) {
         const answer = await app.inject({ url, headers: { 'accept-encoding': 'gzip' } });
         t.equal(answer.statusCode, 503);
         t.equal(answer.headers['retry-after'], '30');

@@ -1,11 +1,13 @@
 import fc from 'fast-check';
 import t from 'tap';
+import { parse } from 'yaml';
 import { addDecimals } from '../../src/lib/decimal.js';
 import { canonicalJson } from '../../src/lib/json-canonical.js';
 import { jsonPointer } from '../../src/lib/json-pointer.js';
 import { isStorableText, quoteJson } from '../../src/lib/json-value.js';
 import { nearestName } from '../../src/lib/nearest-name.js';
 import { uuidV7 } from '../../src/lib/uuid.js';
+import { toYaml } from '../../src/lib/yaml.js';
 
 const WIDE = { maxDepth: 100, maxBytes: 1e6 };
 
@@ -106,3 +108,58 @@ t.test(
     t.same(ids, [...new Set(ids)].sort());
   },
 );
+
+t.test('YAML says what the JSON says, whatever a text looks like', async (t) => {
+  const read = (value: unknown): unknown => parse(toYaml(value), { maxAliasCount: 0 });
+  const words = [
+    '',
+    'no',
+    'NULL',
+    'y',
+    '1e3',
+    '0x1f',
+    '2025-10-22',
+    '-',
+    '? a',
+    'a: b',
+    'a #b',
+    '*a',
+    '&a',
+    '|',
+    '~',
+  ];
+  const lines = [
+    'a\nb',
+    ' a\nb',
+    'a\n b',
+    'a \nb',
+    'a\n\n\nb',
+    'a\n',
+    '\na',
+    'a\r\nb',
+    'a\tb\nc',
+    '- a\n- b',
+    '# a\n# b',
+  ];
+  for (const value of [...words, ...lines, [], {}, null, 1e-7, -0.5, true]) {
+    for (const place of [
+      value,
+      [value],
+      [[value]],
+      { a: value },
+      [{ a: value, b: [value] }],
+      { a: { b: value } },
+    ])
+      t.strictSame(read(place), place, JSON.stringify(place));
+  }
+  // -0 is 0 in JSON; a member __proto__ is none for the reader.
+  const plain = fc
+    .jsonValue({ stringUnit: 'binary' })
+    .map((value) => JSON.parse(JSON.stringify(value)) as unknown);
+  const noProto = plain.filter((value) => !JSON.stringify(value).includes('__proto__'));
+  fc.assert(
+    fc.property(noProto, (value) => {
+      t.strictSame(read(value), value);
+    }),
+  );
+});

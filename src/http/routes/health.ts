@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { StatusSource } from '../deps.js';
-import { answer, problemResponses } from '../schemas/problem.js';
+import { OPEN } from '../plugins/openapi.js';
+import { answer } from '../schemas/problem.js';
 
 interface HealthDeps {
   readonly version: string;
@@ -14,10 +15,11 @@ export function healthRoutes(scope: FastifyInstance, { version, status }: Health
       config: { quiet: true },
       schema: {
         tags: ['health'],
+        security: OPEN,
+        operationId: 'getLiveness',
         summary: 'Whether the process runs',
         response: {
           200: answer('Live', 'It runs.'),
-          ...problemResponses('The request is not valid.', 'The service is broken.'),
         },
       },
     },
@@ -30,12 +32,13 @@ export function healthRoutes(scope: FastifyInstance, { version, status }: Health
       config: { quiet: true },
       schema: {
         tags: ['health'],
+        security: OPEN,
+        operationId: 'getReadiness',
         summary: 'Whether events can be taken durably',
         description: 'PostgreSQL does not decide: while it is away, events wait on the spool.',
         response: {
           200: answer('Readiness', 'They can.'),
           503: answer('Readiness', 'They cannot; the checks tell why.'),
-          ...problemResponses('The request is not valid.', 'The service is broken.'),
         },
       },
     },

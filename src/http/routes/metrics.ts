@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { Type } from 'typebox';
 import type { MetricsPage } from '../deps.js';
-import { problemResponses } from '../schemas/problem.js';
+import { OPEN } from '../plugins/openapi.js';
 
 export function metricsRoute(scope: FastifyInstance, metrics: MetricsPage): void {
   scope.get(
@@ -10,6 +10,8 @@ export function metricsRoute(scope: FastifyInstance, metrics: MetricsPage): void
       config: { quiet: true },
       schema: {
         tags: ['health'],
+        security: OPEN,
+        operationId: 'getMetrics',
         summary: 'Metrics for Prometheus',
         description: 'In the text format of Prometheus. Answers whether or not PostgreSQL is there.',
         response: {
@@ -25,7 +27,6 @@ export function metricsRoute(scope: FastifyInstance, metrics: MetricsPage): void
               },
             },
           },
-          ...problemResponses('The request is not valid.', 'The service is broken.'),
         },
       },
     },

@@ -6,6 +6,22 @@ export const BackupPath = Type.Object({
 });
 export type BackupPath = Static<typeof BackupPath>;
 
+export const RangeHeaders = Type.Object({
+  range: Type.Optional(
+    Type.String({
+      description:
+        'One range of bytes, to take up a download where it ended; anything else gets the whole file.',
+      examples: ['bytes=1048576-'],
+    }),
+  ),
+  'if-range': Type.Optional(
+    Type.String({
+      description: 'ETag of the file that the range is of; of another one, the answer is the whole file.',
+      examples: ['"c0d0a1f0f2f1a9b0c5f8a0c7f4e1f5ad7d55c1c9f4f7b0f1a5b8f6c2d3e4f506"'],
+    }),
+  ),
+});
+
 export const BackupsQuery = Type.Object(pageQuery, { additionalProperties: false });
 export type BackupsQuery = Static<typeof BackupsQuery>;
 
@@ -15,6 +31,7 @@ export const StartBackupQuery = Type.Object(
       Type.Boolean({
         default: false,
         description: 'Answer once the backup is complete, however long that takes.',
+        examples: [true],
       }),
     ),
   },
@@ -34,8 +51,14 @@ const RowsOrNull = Type.Unsafe<Readonly<Record<string, number>> | null>({
 
 export const Backup = Type.Object(
   {
-    id: Type.String({ examples: ['20261120T181500Z-5f0c9a1e'] }),
-    state: Type.Union([Type.Literal('running'), Type.Literal('complete'), Type.Literal('failed')]),
+    id: Type.String({
+      description: 'Its id: when it was begun, and something random.',
+      examples: ['20261120T181500Z-5f0c9a1e'],
+    }),
+    state: Type.Enum(['running', 'complete', 'failed'], {
+      type: 'string',
+      description: 'complete: it has a file, which is whole and checked by its sum.',
+    }),
     trigger: Type.Unsafe<'manual' | 'schedule' | null>({
       type: ['string', 'null'],
       enum: ['manual', 'schedule', null],
@@ -51,7 +74,25 @@ export const Backup = Type.Object(
     ),
     error: TextOrNull('Why it failed.'),
   },
-  { $id: 'Backup', additionalProperties: true },
+  {
+    $id: 'Backup',
+    description: 'A backup, as its manifest tells.',
+    additionalProperties: true,
+    examples: [
+      {
+        id: '20261120T181500Z-5f0c9a1e',
+        state: 'complete',
+        trigger: 'schedule',
+        created_at: '2026-11-20T18:15:00.000000Z',
+        finished_at: '2026-11-20T18:15:02.310000Z',
+        bytes: 6_291_456,
+        sha256: 'c0d0a1f0f2f1a9b0c5f8a0c7f4e1f5ad7d55c1c9f4f7b0f1a5b8f6c2d3e4f506',
+        rows: { calls: 1_795, clicks: 5_210, results: 1_790 },
+        verified_at: '2026-11-21T09:00:00.000000Z',
+        error: null,
+      },
+    ],
+  },
 );
 export type Backup = Static<typeof Backup>;
 
@@ -65,7 +106,11 @@ export const Verification = Type.Object(
     }),
     rows: RowsOrNull,
   },
-  { $id: 'Verification' },
+  {
+    $id: 'Verification',
+    description: 'What a trial restore found.',
+    examples: [{ ok: true, problems: [], rows: { calls: 1_795, clicks: 5_210, results: 1_790 } }],
+  },
 );
 export type Verification = Static<typeof Verification>;
 

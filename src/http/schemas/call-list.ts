@@ -38,7 +38,7 @@ const CallList = Type.Object(
       examples: [CURSOR],
     }),
   },
-  { $id: 'CallList' },
+  { $id: 'CallList', description: 'A page of calls.' },
 );
 
 export const CALL_LIST_SCHEMAS: readonly TSchema[] = [CallList];

@@ -19,22 +19,38 @@ export const CleanupBody = Type.Object(
 );
 export type CleanupBody = Static<typeof CleanupBody>;
 
-const count = Type.Integer({ minimum: 0 });
+const count = (what: string) => Type.Integer({ minimum: 0, description: `${what} deleted.` });
 
 export const Cleanup = Type.Object(
   {
     cutoff: Time(
       'Calls sent before this time go, and so do clicks and results of no call received before it.',
     ),
-    dry_run: Type.Boolean(),
-    deleted: Type.Object({ calls: count, clicks: count, results: count }),
+    dry_run: Type.Boolean({ description: 'Whether it only counted.' }),
+    deleted: Type.Object({ calls: count('Calls'), clicks: count('Clicks'), results: count('Results') }),
     postponed: Type.Integer({
       minimum: 0,
       description: 'Calls left to the next cleanup, because events of theirs were being stored.',
     }),
-    duration_ms: Type.Number({ minimum: 0, examples: [41.7] }),
+    duration_ms: Type.Number({
+      minimum: 0,
+      description: 'How long it took, in milliseconds.',
+      examples: [41.7],
+    }),
   },
-  { $id: 'Cleanup' },
+  {
+    $id: 'Cleanup',
+    description: 'What a cleanup deleted, or would delete.',
+    examples: [
+      {
+        cutoff: '2025-11-20T04:00:00.000000Z',
+        dry_run: true,
+        deleted: { calls: 212, clicks: 640, results: 210 },
+        postponed: 0,
+        duration_ms: 41.7,
+      },
+    ],
+  },
 );
 export type Cleanup = Static<typeof Cleanup>;
 

@@ -27,7 +27,12 @@ const CloudEvent = Type.Object(
     source,
     type,
     time: Type.Optional(time),
-    datacontenttype: Type.Optional(Type.String({ examples: ['application/json'] })),
+    datacontenttype: Type.Optional(
+      Type.String({
+        description: 'Of the data: JSON, if it is said at all.',
+        examples: ['application/json'],
+      }),
+    ),
     data: Type.Unsafe({
       description: 'The event.',
       anyOf: [{ $ref: 'Call#' }, { $ref: 'Click#' }, { $ref: 'Result#' }],

@@ -6,7 +6,7 @@ const reasons = ['conflict', 'corrupt', 'data_error', 'unstorable'] as const;
 export type DeadLetterReason = (typeof reasons)[number];
 
 const reason = (description: string) =>
-  Type.Unsafe<DeadLetterReason>({ type: 'string', enum: [...reasons], description });
+  Type.Unsafe<DeadLetterReason>({ type: 'string', enum: [...reasons], description, examples: ['conflict'] });
 
 export const DeadLetterPath = Type.Object({
   id: Type.String({
@@ -24,7 +24,10 @@ export type DeadLettersQuery = Static<typeof DeadLettersQuery>;
 
 export const DeadLetter = Type.Object(
   {
-    id: Type.String({ examples: ['0d0b0f5e-7a5c-4b56-9a53-0c2b8a6f6f11.42'] }),
+    id: Type.String({
+      description: 'Its spool and its number there.',
+      examples: ['0d0b0f5e-7a5c-4b56-9a53-0c2b8a6f6f11.42'],
+    }),
     reason: reason(
       'conflict: another event with its ids was stored first. data_error: the database refuses its contents. unstorable: it failed again and again while others did not. corrupt: the disk did not give back what was written.',
     ),
@@ -43,7 +46,27 @@ export const DeadLetter = Type.Object(
     payload: TextOrNull('Exactly as received: null when that is not UTF-8.'),
     payload_base64: Type.String({ description: 'The bytes as received.' }),
   },
-  { $id: 'DeadLetter' },
+  {
+    $id: 'DeadLetter',
+    description: 'An event that was acknowledged and can never be stored.',
+    examples: [
+      {
+        id: '0d0b0f5e-7a5c-4b56-9a53-0c2b8a6f6f11.42',
+        reason: 'conflict',
+        detail: 'a click with these ids and other contents was stored first',
+        event_type: 'click',
+        call_id: 'oa-NHL-20251022-cd7d985f34',
+        event_id: '8b6b4257-63ab-5eca-8353-34891ccba95d',
+        source: 'odds-api',
+        received_at: '2025-10-22T05:01:37.002000Z',
+        dead_lettered_at: '2025-10-22T05:01:37.040000Z',
+        replays: 0,
+        payload: '{"event_id":"8b6b4257-63ab-5eca-8353-34891ccba95d","user_id":"u395"}',
+        payload_base64:
+          'eyJldmVudF9pZCI6IjhiNmI0MjU3LTYzYWItNWVjYS04MzUzLTM0ODkxY2NiYTk1ZCIsInVzZXJfaWQiOiJ1Mzk1In0=',
+      },
+    ],
+  },
 );
 export type DeadLetter = Static<typeof DeadLetter>;
 
@@ -55,7 +78,7 @@ export const Replayed = Type.Object(
       description: 'Holding no event that could be read; they stay.',
     }),
   },
-  { $id: 'Replayed' },
+  { $id: 'Replayed', description: 'What became of the replay.', examples: [{ replayed: 1, refused: 0 }] },
 );
 export type Replayed = Static<typeof Replayed>;
 

@@ -57,30 +57,11 @@ export const ExportQuery = Type.Object(
 );
 export type ExportQuery = Static<typeof ExportQuery>;
 
-/** What the headers of an export tell, beside those that every answer has. */
-export const exportHeaders = {
-  'x-export-id': {
-    type: 'string',
-    description: 'Id of this export, for its manifest.',
-    examples: ['019a0a3e-6c1d-7000-9c3b-2f5d8e1b7a60'],
-  },
-  'x-export-rows': { type: 'integer', description: 'Rows of the file.', examples: [1_795] },
-  'x-export-sha256': {
-    type: 'string',
-    description:
-      'A trailer, which comes after the body: SHA-256 of the body before Content-Encoding, in hexadecimal. Also in the manifest.',
-  },
-  'content-disposition': {
-    type: 'string',
-    description: 'The name of the file, with the time it is of.',
-    examples: ['attachment; filename="call-logger-calls-20251023T000000Z.csv"'],
-  },
-  link: {
-    type: 'string',
-    description: 'Where the manifest is.',
-    examples: ['</v1/exports/manifests/019a0a3e-6c1d-7000-9c3b-2f5d8e1b7a60>; rel="describedby"'],
-  },
-};
+export const ExportHeaders = Type.Object({
+  'accept-encoding': Type.Optional(
+    Type.String({ description: 'The file comes compressed when this takes gzip.', examples: ['gzip'] }),
+  ),
+});
 
 type Column = OpenExport['columns'][number];
 
@@ -103,7 +84,7 @@ const Column = Type.Object(
       examples: ['Profit made, in the currency of the stakes.'],
     }),
   },
-  { $id: 'ExportColumn' },
+  { $id: 'ExportColumn', description: 'A column of an exported file.' },
 );
 
 const timeOrNull = (description: string, ...examples: string[]) =>
@@ -175,6 +156,7 @@ const Manifest = Type.Object(
     ),
     oldest_spooled_at: timeOrNull(
       'About when the oldest event was received that was not stored yet as the export began; null when there was none. Where this is not later than as_of, events received by then may be missing.',
+      '2025-10-24T09:29:59.870000Z',
     ),
     columns: Type.Array(Type.Unsafe<Column>({ $ref: 'ExportColumn#' }), {
       description: 'In the order of the file.',

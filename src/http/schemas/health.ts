@@ -1,8 +1,11 @@
 import { type Static, type TSchema, Type } from 'typebox';
 
 export const Live = Type.Object(
-  { status: Type.Literal('ok'), version: Type.String({ examples: ['0.1.0'] }) },
-  { $id: 'Live' },
+  {
+    status: Type.Literal('ok'),
+    version: Type.String({ description: 'Of the service.', examples: ['0.1.0'] }),
+  },
+  { $id: 'Live', description: 'That the process runs.' },
 );
 
 const state = (description: string, ...examples: string[]) => Type.String({ description, examples });
@@ -19,7 +22,11 @@ export const Readiness = Type.Object(
       { additionalProperties: true },
     ),
   },
-  { $id: 'Readiness' },
+  {
+    $id: 'Readiness',
+    description: 'Whether events can be taken durably, and the state of what that takes.',
+    examples: [{ ready: true, checks: { spool: 'open', store: 'up', drain: 'running' } }],
+  },
 );
 export type Readiness = Static<typeof Readiness>;
 

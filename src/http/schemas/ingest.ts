@@ -19,12 +19,21 @@ const status = Type.Enum(OUTCOMES, {
   examples: ['stored'],
 });
 
-export const AcceptedCall = Type.Object({ call_id: callId }, { $id: 'AcceptedCall' });
-export const SettledCall = Type.Object({ call_id: callId, status }, { $id: 'SettledCall' });
-export const AcceptedEvent = Type.Object({ event_id: eventId, call_id: callId }, { $id: 'AcceptedEvent' });
+export const AcceptedCall = Type.Object(
+  { call_id: callId },
+  { $id: 'AcceptedCall', description: 'A call that is synced to disk.' },
+);
+export const SettledCall = Type.Object(
+  { call_id: callId, status },
+  { $id: 'SettledCall', description: 'A call, and what became of it.' },
+);
+export const AcceptedEvent = Type.Object(
+  { event_id: eventId, call_id: callId },
+  { $id: 'AcceptedEvent', description: 'A click or result that is synced to disk.' },
+);
 export const SettledEvent = Type.Object(
   { event_id: eventId, call_id: callId, status },
-  { $id: 'SettledEvent' },
+  { $id: 'SettledEvent', description: 'A click or result, and what became of it.' },
 );
 
 export const RejectedItem = Type.Object(
@@ -32,15 +41,16 @@ export const RejectedItem = Type.Object(
     index: Type.Integer({
       minimum: 0,
       description: 'Position among the events of the body; blank lines do not count.',
+      examples: [1],
     }),
-    errors: Type.Array(Type.Unsafe({ $ref: 'Mistake#' })),
+    errors: Type.Array(Type.Unsafe({ $ref: 'Mistake#' }), { description: 'Its mistakes.' }),
   },
-  { $id: 'RejectedItem' },
+  { $id: 'RejectedItem', description: 'An event of a batch that was rejected, and why.' },
 );
 
 const batch = {
-  accepted: Type.Integer({ minimum: 0, examples: [2] }),
-  rejected: Type.Integer({ minimum: 0, examples: [1] }),
+  accepted: Type.Integer({ minimum: 0, description: 'Events taken.', examples: [2] }),
+  rejected: Type.Integer({ minimum: 0, description: 'Events refused.', examples: [1] }),
   ids: Type.Array(Type.Unsafe<string | null>({ type: ['string', 'null'] }), {
     description: 'Per event its id (call_id of a call, event_id of others), or null when rejected.',
     examples: [['oa-NHL-20251022-cd7d985f34', null, '8b6b4257-63ab-5eca-8353-34891ccba95d']],
@@ -73,17 +83,25 @@ export const WaitQuery = Type.Object(
         type: 'string',
         description:
           'Answer once PostgreSQL has committed durably: 200 with what became of the event. The ordinary 202 if that takes over 10 seconds.',
+        examples: ['stored'],
       }),
     ),
   },
   { additionalProperties: false },
 );
 
-export const IdempotencyHeader = Type.Object({
+export const IngestHeaders = Type.Object({
   'idempotency-key': Type.Optional(
     Type.String({
       description: 'Stands in for an absent id of the event; must agree with one that is there.',
       examples: ['8b6b4257-63ab-5eca-8353-34891ccba95d'],
+    }),
+  ),
+  'content-encoding': Type.Optional(
+    Type.Enum(['gzip', 'identity'], {
+      type: 'string',
+      description: 'How the body is compressed; not at all when absent.',
+      examples: ['gzip'],
     }),
   ),
 });

@@ -1,6 +1,8 @@
 import { type TSchema, Type } from 'typebox';
 import { MAX_ITEMS_PER_PAGE, ITEMS_PER_PAGE } from '../limits.js';
 
+const CURSOR = 'nMqZus7m_HMyMDI2LTExLTIwVDA0OjAwOjAwLjAwMDAwMFoyMDI2MTEyMFQxODE1MDBaLTVmMGM5YTFl';
+
 /** The query parameters of a list in pages. */
 export const pageQuery = {
   limit: Type.Optional(
@@ -16,6 +18,7 @@ export const pageQuery = {
     Type.String({
       description:
         'next_cursor of the page before, with the same filters. Opaque: to be handed back as it is.',
+      examples: [CURSOR],
     }),
   ),
 };
@@ -28,9 +31,10 @@ export function pageOf(id: string, name: string, itemSchemaId: string): TSchema 
       next_cursor: Type.Unsafe<string | null>({
         type: ['string', 'null'],
         description: 'Asks for the next page; null when this is the last one.',
+        examples: [CURSOR],
       }),
     },
-    { $id: id },
+    { $id: id, description: 'A page.' },
   );
 }
 

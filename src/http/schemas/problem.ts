@@ -1,4 +1,5 @@
 import { type TSchema, Type } from 'typebox';
+import { type HeaderName, headers } from '../document/headers.js';
 import { problemType } from '../errors.js';
 
 const MistakeSchema = Type.Object(
@@ -17,33 +18,34 @@ const MistakeSchema = Type.Object(
 const ProblemSchema = Type.Object(
   {
     type: Type.String({
-      description: 'Names the kind of problem.',
+      description:
+        'Names the kind of problem: urn:call-logger:problem:CODE. Codes are stable, clients may branch on them.',
       examples: [problemType('invalid_event')],
     }),
-    title: Type.String({ examples: ['The event is not valid'] }),
-    status: Type.Integer({ examples: [400] }),
-    detail: Type.String({ examples: ['odds_a is required'] }),
+    title: Type.String({
+      description: 'The kind of problem in words.',
+      examples: ['The event is not valid'],
+    }),
+    status: Type.Integer({ description: 'As in the status line.', examples: [400] }),
+    detail: Type.String({ description: 'What was wrong this time.', examples: ['/odds_a: is required'] }),
     request_id: Type.String({
       description: 'Also in the x-request-id header and in our log.',
       examples: ['9f2c41d07ae3-1k'],
     }),
-    errors: Type.Array(Type.Unsafe({ $ref: 'Mistake#' })),
+    errors: Type.Array(Type.Unsafe({ $ref: 'Mistake#' }), {
+      description: 'Every mistake with its place; empty when there is no place to point to.',
+    }),
   },
   { $id: 'Problem', description: 'Any answer that is not a success (RFC 9457, application/problem+json).' },
 );
 
-/** The answers every operation can give besides its own. */
-export function problemResponses(clientErrors: string, serverErrors: string): Record<'4xx' | '5xx', unknown> {
-  const content = { 'application/problem+json': { schema: Type.Unsafe({ $ref: 'Problem#' }) } };
-  return {
-    '4xx': { description: clientErrors, content },
-    '5xx': { description: serverErrors, content },
-  };
-}
-
 /** A success whose body is one of the shared schemas. */
-export function answer(schemaId: string, description: string): object {
-  return { description, content: { 'application/json': { schema: Type.Unsafe({ $ref: `${schemaId}#` }) } } };
+export function answer(schemaId: string, description: string, ...headerNames: HeaderName[]): object {
+  return {
+    description,
+    ...headers(...headerNames),
+    content: { 'application/json': { schema: Type.Unsafe({ $ref: `${schemaId}#` }) } },
+  };
 }
 
 /** For routes without query parameters: a misspelt one is told instead of ignored. */

@@ -152,7 +152,21 @@ const Statistics = Type.Object(
     groups_found: count('How many groups there are, those beyond the limit included.', 4),
     total: Type.Unsafe({ $ref: 'StatisticsTotal#' }),
   },
-  { $id: 'Statistics' },
+  {
+    $id: 'Statistics',
+    description: 'Groups of calls, and all of them together.',
+    examples: [
+      {
+        group_by: ['call_type'],
+        groups: [
+          { call_type: 'arbitrage', calls: 272, conversion_percent: 5.659221791777689 },
+          { call_type: 'middle', calls: 31, conversion_percent: 4.870967741935484 },
+        ],
+        groups_found: 2,
+        total: { calls: 303, conversion_percent: 5.5785753378334375 },
+      },
+    ],
+  },
 );
 
 export const STATISTICS_SCHEMAS: readonly TSchema[] = [Group, Total, Statistics];

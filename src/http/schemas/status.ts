@@ -86,8 +86,15 @@ export const FlushBody = Type.Object(
 export type FlushBody = Static<typeof FlushBody>;
 
 export const Flushed = Type.Object(
-  { flushed: Type.Literal(true), duration_ms: Type.Number({ minimum: 0, examples: [41.7] }) },
-  { $id: 'Flushed' },
+  {
+    flushed: Type.Literal(true),
+    duration_ms: Type.Number({
+      minimum: 0,
+      description: 'How long that took, in milliseconds.',
+      examples: [41.7],
+    }),
+  },
+  { $id: 'Flushed', description: 'That all is stored or dead-lettered.' },
 );
 
 export const ADMIN_SCHEMAS: readonly TSchema[] = [ServiceStatus, Flushed];

@@ -1,8 +1,9 @@
 import type { FastifyInstance } from 'fastify';
+import { problems } from '../../document/problems.js';
 import type { UpkeepDesk } from '../../deps-upkeep.js';
-import { security } from '../../plugins/openapi.js';
+import { needs } from '../../plugins/openapi.js';
 import { type Backup, BackupPath, BackupsQuery } from '../../schemas/backups.js';
-import { NoQuery, answer, problemResponses } from '../../schemas/problem.js';
+import { NoQuery, answer } from '../../schemas/problem.js';
 import { backupNotComplete, backupNotFound, checkBackupId, isBackupId } from './backup-path.js';
 import { readPage } from './page.js';
 
@@ -18,12 +19,13 @@ export function backupsRoutes(scope: FastifyInstance, upkeep: UpkeepDesk): void 
     {
       schema: {
         tags: ['admin'],
-        security,
+        security: needs('admin'),
+        operationId: 'listBackups',
         summary: 'The backups of this service',
         querystring: BackupsQuery,
+        ...problems(['invalid_cursor']),
         response: {
           200: answer('BackupList', 'One page, the newest first.'),
-          ...problemResponses('400, 401, 403.', 'The directory of backups cannot be read.'),
         },
       },
     },
@@ -39,13 +41,14 @@ export function backupsRoutes(scope: FastifyInstance, upkeep: UpkeepDesk): void 
     {
       schema: {
         tags: ['admin'],
-        security,
+        security: needs('admin'),
+        operationId: 'getBackup',
         summary: 'One backup',
         params: BackupPath,
         querystring: NoQuery,
+        ...problems(['backup_not_found']),
         response: {
           200: answer('Backup', 'The backup, complete or not.'),
-          ...problemResponses('404. 400, 401, 403.', 'The directory of backups cannot be read.'),
         },
       },
     },
@@ -61,17 +64,15 @@ export function backupsRoutes(scope: FastifyInstance, upkeep: UpkeepDesk): void 
     {
       schema: {
         tags: ['admin'],
-        security,
+        security: needs('admin'),
+        operationId: 'deleteBackup',
         summary: 'Delete a backup',
         description: 'Any one that has a file, also the last.',
         params: BackupPath,
         querystring: NoQuery,
+        ...problems(['backup_not_found', 'backup_not_complete', 'backup_in_use']),
         response: {
           204: { description: 'It is gone.', type: 'null' },
-          ...problemResponses(
-            '404. 409: it has no file, or is being verified. 400, 401, 403.',
-            'The directory of backups cannot be written.',
-          ),
         },
       },
     },

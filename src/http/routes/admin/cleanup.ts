@@ -1,28 +1,30 @@
 import type { FastifyInstance } from 'fastify';
+import { bodyMayBeEmpty } from '../../document/finish.js';
+import { problems } from '../../document/problems.js';
 import type { UpkeepDesk } from '../../deps-upkeep.js';
-import { bodyMayBeEmpty, security } from '../../plugins/openapi.js';
+import { needs } from '../../plugins/openapi.js';
 import { CleanupBody } from '../../schemas/cleanup.js';
-import { NoQuery, answer, problemResponses } from '../../schemas/problem.js';
+import { NoQuery, answer } from '../../schemas/problem.js';
 
 export function cleanupRoute(scope: FastifyInstance, upkeep: UpkeepDesk): void {
   scope.post<{ Body: CleanupBody | null | undefined }>(
     '/v1/admin/cleanup',
     {
       schema: {
+        operationId: 'cleanUp',
         tags: ['admin'],
-        security,
+        security: needs('admin'),
         summary: 'Delete old calls with their clicks and results',
         description:
           'In small batches beside ingest. A dry run counts. The body may be empty. Who stops waiting does not stop it.',
         querystring: NoQuery,
         ...bodyMayBeEmpty,
         body: { content: { 'application/json': { schema: CleanupBody } } },
+        ...problems(['invalid_body', 'task_busy', 'no_retention', 'store_unavailable', 'stopping'], {
+          503: 'What was not deleted goes with the next cleanup.',
+        }),
         response: {
           200: answer('Cleanup', 'What was deleted, or would be.'),
-          ...problemResponses(
-            '409: a cleanup is running. 422: RETENTION_DAYS is 0, and days_to_keep is not given. 400, 401, 403, 413, 415.',
-            '503: the database cannot be reached, or the service is stopping; the next cleanup goes on.',
-          ),
         },
       },
     },

@@ -1,9 +1,10 @@
 import type { FastifyInstance } from 'fastify';
 import type { UpkeepDesk } from '../../deps-upkeep.js';
+import { SPOOLING, problems } from '../../document/problems.js';
 import { Problem } from '../../errors.js';
-import { security } from '../../plugins/openapi.js';
+import { needs } from '../../plugins/openapi.js';
 import { DeadLetterPath, DeadLettersQuery } from '../../schemas/dead-letters.js';
-import { NoQuery, answer, problemResponses } from '../../schemas/problem.js';
+import { NoQuery, answer } from '../../schemas/problem.js';
 import { readPageQuery, sealPage } from './page.js';
 
 const list = { name: 'dead_letters', isId: (id: string) => /^[0-9a-f-]{36}\.\d{1,16}$/.test(id) };
@@ -14,13 +15,14 @@ export function deadLettersRoutes(scope: FastifyInstance, upkeep: UpkeepDesk): v
     {
       schema: {
         tags: ['admin'],
-        security,
+        security: needs('admin'),
+        operationId: 'listDeadLetters',
         summary: 'Events that could not be stored, and why',
         description: 'A page may end before its limit when payloads are large.',
         querystring: DeadLettersQuery,
+        ...problems(['invalid_cursor', 'store_unavailable', 'stopping']),
         response: {
           200: answer('DeadLetterList', 'One page, the newest first.'),
-          ...problemResponses('400, 401, 403.', '503: the database cannot be reached.'),
         },
       },
     },
@@ -40,13 +42,14 @@ export function deadLettersRoutes(scope: FastifyInstance, upkeep: UpkeepDesk): v
     {
       schema: {
         tags: ['admin'],
-        security,
+        security: needs('admin'),
+        operationId: 'deleteDeadLetter',
         summary: 'Delete a dead letter',
         params: DeadLetterPath,
         querystring: NoQuery,
+        ...problems(['dead_letter_not_found', 'store_unavailable', 'stopping']),
         response: {
           204: { description: 'It is gone.', type: 'null' },
-          ...problemResponses('404. 400, 401, 403.', '503: the database cannot be reached.'),
         },
       },
     },
@@ -63,17 +66,20 @@ export function replayRoutes(scope: FastifyInstance, upkeep: UpkeepDesk): void {
     {
       schema: {
         tags: ['admin'],
-        security,
+        security: needs('admin'),
+        operationId: 'replayDeadLetter',
         summary: 'Send a dead letter on its way again',
         description: 'It becomes one more accepted event on the spool. If it fails again, it comes back.',
         params: DeadLetterPath,
         querystring: NoQuery,
+        ...problems(
+          ['dead_letter_not_found', 'not_replayable', 'store_unavailable', 'stopping', ...SPOOLING],
+          {
+            503: 'It stays a dead letter.',
+          },
+        ),
         response: {
           202: answer('Replayed', 'It is on the spool, synced to disk.'),
-          ...problemResponses(
-            '404. 422: it holds no event that could be read. 400, 401, 403.',
-            '503: the database cannot be reached, or the spool takes nothing; it stays.',
-          ),
         },
       },
     },
@@ -88,16 +94,16 @@ export function replayRoutes(scope: FastifyInstance, upkeep: UpkeepDesk): void {
     {
       schema: {
         tags: ['admin'],
-        security,
+        security: needs('admin'),
+        operationId: 'replayDeadLetters',
         summary: 'Send all dead letters on their way again',
         description: 'All but those that were replayed before: they are replayed one by one.',
         querystring: NoQuery,
+        ...problems(['store_unavailable', 'stopping', ...SPOOLING], {
+          503: 'Those not yet replayed stay dead letters.',
+        }),
         response: {
           202: answer('Replayed', 'They are on the spool, synced to disk.'),
-          ...problemResponses(
-            '400, 401, 403.',
-            '503: the database cannot be reached, or the spool takes nothing any more; the rest stays.',
-          ),
         },
       },
     },

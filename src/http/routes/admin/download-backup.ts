@@ -1,34 +1,46 @@
 import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { type HeaderName, headers } from '../../document/headers.js';
+import { problems } from '../../document/problems.js';
 import type { ByteRange, OpenBackup, UpkeepDesk } from '../../deps-upkeep.js';
 import { Problem } from '../../errors.js';
-import { security } from '../../plugins/openapi.js';
-import { BackupPath } from '../../schemas/backups.js';
-import { NoQuery, problemResponses } from '../../schemas/problem.js';
+import { needs } from '../../plugins/openapi.js';
+import { BackupPath, RangeHeaders } from '../../schemas/backups.js';
+import { NoQuery } from '../../schemas/problem.js';
 import { backupNotComplete, backupNotFound, checkBackupId } from './backup-path.js';
 import { readRange } from './byte-range.js';
 
-const file = { 'application/gzip': { schema: { type: 'string', format: 'binary' } } };
+const file = { 'application/gzip': { schema: { type: 'string', contentMediaType: 'application/gzip' } } };
+const HEADERS_OF_FILE: readonly HeaderName[] = [
+  'Accept-Ranges',
+  'Cache-Control',
+  'Content-Disposition',
+  'ETag',
+  'X-Backup-Sha256',
+];
 
 export function downloadBackupRoute(scope: FastifyInstance, upkeep: UpkeepDesk): void {
   scope.get<{ Params: BackupPath }>(
     '/v1/admin/backups/:id/download',
     {
       schema: {
+        operationId: 'downloadBackup',
         tags: ['admin'],
-        security,
+        security: needs('admin'),
         summary: 'The file of a backup',
         description:
           'A SQL script, compressed. Takes a Range of bytes, so that a download can be taken up again; X-Backup-Sha256 is that of the whole file.',
         params: BackupPath,
+        headers: RangeHeaders,
         querystring: NoQuery,
+        ...problems(['backup_not_found', 'backup_not_complete', 'range_not_satisfiable']),
         response: {
-          200: { description: 'The whole file.', content: file },
-          206: { description: 'The range that was asked for.', content: file },
-          ...problemResponses(
-            '404. 409: it is not complete. 416: the range begins after the end. 400, 401, 403.',
-            'The file cannot be read.',
-          ),
+          200: { description: 'The whole file.', ...headers(...HEADERS_OF_FILE), content: file },
+          206: {
+            description: 'The range that was asked for.',
+            ...headers(...HEADERS_OF_FILE, 'Content-Range'),
+            content: file,
+          },
         },
       },
     },

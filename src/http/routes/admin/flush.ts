@@ -1,8 +1,10 @@
 import type { FastifyInstance } from 'fastify';
+import { bodyMayBeEmpty } from '../../document/finish.js';
+import { problems } from '../../document/problems.js';
 import type { Intake } from '../../deps.js';
 import { Problem } from '../../errors.js';
-import { bodyMayBeEmpty, security } from '../../plugins/openapi.js';
-import { NoQuery, answer, problemResponses } from '../../schemas/problem.js';
+import { needs } from '../../plugins/openapi.js';
+import { NoQuery, answer } from '../../schemas/problem.js';
 import { FLUSH_TIMEOUT_S, FlushBody } from '../../schemas/status.js';
 
 export function flushRoute(scope: FastifyInstance, intake: Intake): void {
@@ -10,19 +12,17 @@ export function flushRoute(scope: FastifyInstance, intake: Intake): void {
     '/v1/admin/flush',
     {
       schema: {
+        operationId: 'flush',
         tags: ['admin'],
-        security,
+        security: needs('admin'),
         summary: 'Wait until all that is acknowledged is stored',
         description: 'Stored or dead-lettered. The body may be empty.',
         querystring: NoQuery,
         ...bodyMayBeEmpty,
         body: { content: { 'application/json': { schema: FlushBody } } },
+        ...problems(['invalid_body', 'flush_timeout'], { 504: 'What was not stored stays on the spool.' }),
         response: {
           200: answer('Flushed', 'All that was acknowledged before is stored or dead-lettered.'),
-          ...problemResponses(
-            '400, 401, 403, 413, 415.',
-            '504: it was not stored in time; it stays on the spool.',
-          ),
         },
       },
     },

@@ -1,7 +1,8 @@
 import type { FastifyInstance } from 'fastify';
+import { problems } from '../../document/problems.js';
 import type { UpkeepDesk } from '../../deps-upkeep.js';
-import { security } from '../../plugins/openapi.js';
-import { answer, problemResponses } from '../../schemas/problem.js';
+import { needs } from '../../plugins/openapi.js';
+import { answer } from '../../schemas/problem.js';
 import { type Run, RunsQuery } from '../../schemas/runs.js';
 import { readPage } from './page.js';
 
@@ -16,13 +17,14 @@ export function runsRoute(scope: FastifyInstance, upkeep: UpkeepDesk): void {
     '/v1/admin/runs',
     {
       schema: {
+        operationId: 'listRuns',
         tags: ['admin'],
-        security,
+        security: needs('admin'),
         summary: 'The audit: cleanups, backups, verifications and restores',
         querystring: RunsQuery,
+        ...problems(['invalid_cursor', 'store_unavailable', 'stopping']),
         response: {
           200: answer('RunList', 'One page, the newest first.'),
-          ...problemResponses('400, 401, 403.', '503: the database cannot be reached.'),
         },
       },
     },

@@ -1,9 +1,10 @@
 import type { FastifyInstance } from 'fastify';
+import { problems } from '../../document/problems.js';
 import type { UpkeepDesk } from '../../deps-upkeep.js';
 import { Problem } from '../../errors.js';
-import { security } from '../../plugins/openapi.js';
+import { needs } from '../../plugins/openapi.js';
 import { BackupPath } from '../../schemas/backups.js';
-import { NoQuery, answer, problemResponses } from '../../schemas/problem.js';
+import { NoQuery, answer } from '../../schemas/problem.js';
 import { backupNotComplete, backupNotFound, checkBackupId } from './backup-path.js';
 
 export function verifyBackupRoute(scope: FastifyInstance, upkeep: UpkeepDesk): void {
@@ -11,19 +12,24 @@ export function verifyBackupRoute(scope: FastifyInstance, upkeep: UpkeepDesk): v
     '/v1/admin/backups/:id/verify',
     {
       schema: {
+        operationId: 'verifyBackup',
         tags: ['admin'],
-        security,
+        security: needs('admin'),
         summary: 'Prove a backup by restoring it',
         description:
           'Into a scratch database, which is compared with what was backed up and dropped. Who stops waiting does not stop it.',
         params: BackupPath,
         querystring: NoQuery,
+        ...problems([
+          'backup_not_found',
+          'backup_not_complete',
+          'task_busy',
+          'cannot_verify',
+          'store_unavailable',
+          'stopping',
+        ]),
         response: {
           200: answer('Verification', 'What was found; ok tells whether the backup is good.'),
-          ...problemResponses(
-            '404. 409: it is not complete, another verification is running, or there is no scratch database (see VERIFY_DATABASE_URL). 400, 401, 403.',
-            '503: the database cannot be reached.',
-          ),
         },
       },
     },

@@ -1,9 +1,10 @@
 import type { FastifyInstance } from 'fastify';
+import { READING, problems } from '../../document/problems.js';
 import type { CallReader } from '../../deps.js';
 import { Problem } from '../../errors.js';
-import { security } from '../../plugins/openapi.js';
+import { needs } from '../../plugins/openapi.js';
 import { CallPath } from '../../schemas/ingest.js';
-import { NoQuery, answer, problemResponses } from '../../schemas/problem.js';
+import { NoQuery, answer } from '../../schemas/problem.js';
 import { checkPathId } from '../path-id.js';
 
 export function getCallRoute(scope: FastifyInstance, calls: CallReader): void {
@@ -11,17 +12,15 @@ export function getCallRoute(scope: FastifyInstance, calls: CallReader): void {
     '/v1/calls/:call_id',
     {
       schema: {
+        operationId: 'getCall',
         tags: ['calls'],
-        security,
+        security: needs('read'),
         summary: 'One call with all that came of it',
         params: CallPath,
         querystring: NoQuery,
+        ...problems(['call_not_found', ...READING]),
         response: {
           200: answer('StoredCall', 'The call as stored.'),
-          ...problemResponses(
-            '404: not stored, or not yet (events are acknowledged before they are stored). 400, 401, 403.',
-            '503: the database cannot be reached.',
-          ),
         },
       },
     },

@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify';
+import { READING, problems } from '../../document/problems.js';
 import { isId } from '../../../events/identity.js';
 import type { CallPosition } from '../../../store/read/calls.js';
 import type { CallReader, CallRow } from '../../deps.js';
@@ -6,11 +7,11 @@ import { cursorOf, placeOf } from '../../cursor.js';
 import type { Mistake } from '../../errors.js';
 import { whenClientLeaves } from '../../leaving.js';
 import { CALLS_PER_PAGE, CALLS_PER_READ, PAGE_BYTES } from '../../limits.js';
-import { security } from '../../plugins/openapi.js';
+import { needs } from '../../plugins/openapi.js';
 import { readCallFilters } from '../../query/call-filters.js';
 import { refuseMistakes } from '../../query/mistakes.js';
 import { CallListQuery } from '../../schemas/call-list.js';
-import { answer, problemResponses } from '../../schemas/problem.js';
+import { answer } from '../../schemas/problem.js';
 
 const list = { name: 'calls', isId };
 
@@ -19,18 +20,16 @@ export function listCallsRoute(scope: FastifyInstance, calls: CallReader): void 
     '/v1/calls',
     {
       schema: {
+        operationId: 'listCalls',
         tags: ['calls'],
-        security,
+        security: needs('read'),
         summary: 'Calls, the newest first',
         description:
           "Every filter that is given has to hold. Pages are stable while calls arrive: none is shown twice or passed over because of it. The history of a call's results is told by GET /v1/calls/{call_id}.",
         querystring: CallListQuery,
+        ...problems(['invalid_cursor', ...READING]),
         response: {
           200: answer('CallList', 'One page.'),
-          ...problemResponses(
-            '400: a parameter or value that is not known, or a damaged cursor. 401, 403.',
-            '503: the database cannot be reached, or the question took too long.',
-          ),
         },
       },
     },

@@ -1,9 +1,10 @@
 import type { FastifyInstance } from 'fastify';
+import { problems } from '../../document/problems.js';
 import { Problem } from '../../errors.js';
 import { MANIFESTS_KEPT } from '../../limits.js';
-import { security } from '../../plugins/openapi.js';
+import { needs } from '../../plugins/openapi.js';
 import { ManifestPath } from '../../schemas/exports.js';
-import { NoQuery, answer, problemResponses } from '../../schemas/problem.js';
+import { NoQuery, answer } from '../../schemas/problem.js';
 import type { Manifests } from './manifests.js';
 
 export function manifestRoute(scope: FastifyInstance, manifests: Manifests): void {
@@ -11,15 +12,16 @@ export function manifestRoute(scope: FastifyInstance, manifests: Manifests): voi
     '/v1/exports/manifests/:id',
     {
       schema: {
+        operationId: 'getExportManifest',
         tags: ['exports'],
-        security,
+        security: needs('read'),
         summary: 'What is in an exported file',
         description: `Rows, columns with their types and meaning, times and checksum. Kept in memory for the last ${MANIFESTS_KEPT} exports, until the service stops: put it beside the file.`,
         params: ManifestPath,
         querystring: NoQuery,
+        ...problems(['manifest_not_found']),
         response: {
           200: answer('ExportManifest', 'The manifest as it stands now.'),
-          ...problemResponses('404: no longer kept, or never was. 400, 401, 403.', 'The service is broken.'),
         },
       },
     },

@@ -1,19 +1,21 @@
 import { Type } from 'typebox';
-import { security } from '../../plugins/openapi.js';
+import { SPOOLING, problems } from '../../document/problems.js';
+import { needs } from '../../plugins/openapi.js';
 import { CLOUD_EVENT_HEADERS } from '../../schemas/cloud-event.js';
-import { IdempotencyHeader, WaitQuery } from '../../schemas/ingest.js';
-import { answer, problemResponses } from '../../schemas/problem.js';
+import { IngestHeaders, WaitQuery } from '../../schemas/ingest.js';
+import { answer } from '../../schemas/problem.js';
 
 const event = { $ref: 'Event#' };
 const cloudEvent = { $ref: 'CloudEvent#' };
 
 export const eventsSchema = {
   tags: ['events'],
-  security,
+  operationId: 'sendEvents',
+  security: needs('ingest'),
   summary: 'Log many events at once',
   description:
     'Up to 10,000 events: one event, an array, {"events": [...]} (JSON of at most 1 MiB), or one per line as NDJSON (at most 16 MiB after inflating, 1 MiB per line; blank lines do not count). Content-Encoding gzip is understood. Wrong events are told and do not hold back the others; the others are taken all or none. Idempotency-Key goes with one event only. CloudEvents 1.0 are taken in structured, batched and binary mode.',
-  headers: Type.Object({ ...IdempotencyHeader.properties, ...CLOUD_EVENT_HEADERS }),
+  headers: Type.Object({ ...IngestHeaders.properties, ...CLOUD_EVENT_HEADERS }),
   querystring: WaitQuery,
   body: {
     content: {
@@ -31,13 +33,19 @@ export const eventsSchema = {
           ],
         }),
       },
-      'application/x-ndjson': { schema: Type.Unsafe(event) },
+      'application/x-ndjson': {
+        schema: Type.Unsafe({ type: 'string', description: 'One event per line, each as in a list.' }),
+      },
       'application/cloudevents+json': { schema: Type.Unsafe(cloudEvent) },
       'application/cloudevents-batch+json': {
         schema: Type.Unsafe({ type: 'array', items: cloudEvent, minItems: 1, maxItems: 10_000 }),
       },
     },
   },
+  ...problems(['empty_body', 'invalid_body', 'too_many_events', ...SPOOLING], {
+    400: 'The body as a whole cannot be read, or holds nothing.',
+    503: 'Nothing was acknowledged: send it again.',
+  }),
   response: {
     202: answer('BatchAnswer', 'All accepted and synced to disk.'),
     200: answer(
@@ -47,10 +55,6 @@ export const eventsSchema = {
     207: answer(
       'BatchAnswer',
       'Some accepted, and treated as with 202 or 200; errors tells what is wrong with the others.',
-    ),
-    ...problemResponses(
-      '400: the body as a whole cannot be read or holds nothing. 401, 403. 413: too large, or too many events. 415.',
-      '503 with Retry-After: nothing was acknowledged; send it again.',
     ),
     422: answer('BatchAnswer', 'None accepted; errors tells why.'),
   },

@@ -1,10 +1,11 @@
 import type { FastifyInstance } from 'fastify';
+import { READING, problems } from '../../document/problems.js';
 import { errorCode } from '../../../lib/errors.js';
 import type { StatisticsReader } from '../../deps.js';
-import { security } from '../../plugins/openapi.js';
+import { needs } from '../../plugins/openapi.js';
 import { whenClientLeaves } from '../../leaving.js';
 import { invalidQuery } from '../../query/mistakes.js';
-import { answer, problemResponses } from '../../schemas/problem.js';
+import { answer } from '../../schemas/problem.js';
 import { StatisticsQuery } from '../../schemas/statistics.js';
 import { statisticsQuestion, wrongTimeZone } from './question.js';
 
@@ -13,18 +14,16 @@ export function statisticsRoute(scope: FastifyInstance, reader: StatisticsReader
     '/v1/stats',
     {
       schema: {
+        operationId: 'getStatistics',
         tags: ['statistics'],
-        security,
+        security: needs('read'),
         summary: 'Sums, averages and medians of groups of calls',
         description:
           'Filters choose the calls; each group tells the measures of its calls, and total those of all of them. Groups and total are of one moment.',
         querystring: StatisticsQuery,
+        ...problems([...READING]),
         response: {
           200: answer('Statistics', 'The groups, sorted, and the total.'),
-          ...problemResponses(
-            '400: a parameter, dimension, measure or value that is not known; the message lists those that are. 401, 403.',
-            '503: the database cannot be reached, or the question took too long: narrow it.',
-          ),
         },
       },
     },
