@@ -74,7 +74,8 @@ t.test('in the image are the build and what it needs to run, and nothing else', 
   t.strictSame(fromContext.sort(), ['LICENSE', 'drizzle/migrations', 'package.json']);
   const files = readdirSync(`${root}src`, { recursive: true, encoding: 'utf8' });
   const wanted = files
-    .filter((file) => file.endsWith('.ts'))
+    // What developers run writes into the project.
+    .filter((file) => file.endsWith('.ts') && file !== 'cli/export-openapi.ts')
     .flatMap((file) => [
       ...read(`src/${file}`).matchAll(/new URL\('(?:\.\.\/)+([^'.][^']*)', import\.meta\.url\)/g),
     ])
