@@ -21,6 +21,7 @@ import { statusRoute } from './http/routes/admin/status.js';
 import { verifyBackupRoute } from './http/routes/admin/verify-backup.js';
 import { getCallRoute } from './http/routes/calls/get-call.js';
 import { listCallsRoute } from './http/routes/calls/list-calls.js';
+import { clientsRoutes } from './http/routes/clients.js';
 import { docsRoutes } from './http/routes/docs.js';
 import { exportRoutes } from './http/routes/exports/exports.js';
 import { manifestRoute } from './http/routes/exports/manifest.js';
@@ -93,6 +94,7 @@ export function buildApp(
     healthRoutes(open, deps);
     metricsRoute(open, deps.metrics);
     docsRoutes(open);
+    clientsRoutes(open, deps.pythonSender);
   });
 
   return app;

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import { messageOf } from './lib/errors.js';
 import { buildApp } from './app.js';
+import { readPythonSender } from './clients/python-sender.js';
 import type { Config } from './config/config.js';
 import { version } from './config/version.js';
 import { Drain } from './drain/drain.js';
@@ -93,6 +94,7 @@ export async function openService(
       observer: metrics.door,
       metrics: { contentType: metrics.contentType, text: () => metrics.text({ facts, disk }) },
       upkeep,
+      pythonSender: readPythonSender(version),
     });
     undo.push('door', async (withinMs) => {
       drain.dismiss();

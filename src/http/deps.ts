@@ -114,4 +114,6 @@ export interface AppDeps {
   readonly observer: DoorObserver;
   readonly metrics: MetricsPage;
   readonly upkeep: UpkeepDesk;
+  /** The source of the sender for bots in Python. */
+  readonly pythonSender: string;
 }

@@ -125,6 +125,7 @@ export function testApp(
     observer: unobserved,
     metrics: { contentType: 'text/plain', text: async () => '' },
     upkeep: idleUpkeep(),
+    pythonSender: '# a sender\n',
     ...overrides,
   };
   const app = buildApp(deps, budget, stallMs);

@@ -44,6 +44,7 @@ getReadiness         GET    /readyz
 getMetrics           GET    /metrics
 getOpenApiJson       GET    /openapi.json
 getOpenApiYaml       GET    /openapi.yaml
+getPythonSender      GET    /clients/call_logger.py
 `;
 
 t.test('every operation has the name that clients call it by', async (t) => {

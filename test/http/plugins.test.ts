@@ -70,7 +70,7 @@ t.test('keys', async (t) => {
   });
 
   t.test('health and documentation need none', async (t) => {
-    for (const url of ['/livez', '/readyz', '/metrics', '/openapi.json'])
+    for (const url of ['/livez', '/readyz', '/metrics', '/openapi.json', '/clients/call_logger.py'])
       t.equal((await app.inject(url)).statusCode, 200);
   });
 

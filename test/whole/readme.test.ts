@@ -12,9 +12,10 @@ const run = promisify(execFile);
 const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
 const documented = 'http://127.0.0.1:3000';
 
-/** The first block of this language, as it stands but for the address of the service. */
-function block(language: string, url: string): string {
-  const code = new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\`$`, 'm').exec(readme)?.[1];
+/** The first block of this language that mentions something, as it stands but for the address of the service. */
+function block(language: string, url: string, mentioning = ''): string {
+  const blocks = readme.matchAll(new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\`$`, 'gm'));
+  const code = [...blocks].map(([, text = '']) => text).find((text) => text.includes(mentioning));
   if (code === undefined) throw new Error(`the README has no ${language} block`);
   return code.replaceAll(documented, url);
 }
@@ -26,9 +27,10 @@ t.test('what the README shows works as written', async (t) => {
   const pool = database.pool();
   const calls = async (book: string): Promise<unknown> => {
     t.ok(await flush(service.url, 30));
-    const { rows } = await pool.query('select users_bet, sport from arbitrage_calls where book_a = $1', [
-      book,
-    ]);
+    const { rows } = await pool.query(
+      'select users_bet, sport from arbitrage_calls where book_a = $1 order by sport',
+      [book],
+    );
     return rows;
   };
 
@@ -52,13 +54,26 @@ t.test('what the README shows works as written', async (t) => {
     t.strictSame(await calls('Caesars'), [{ users_bet: 1, sport: 'icehockey' }]);
   });
 
+  await t.test('the sender in curl', async (t) => {
+    const { stdout } = await run('sh', ['-e', '-c', block('sh', service.url, '--retry')]);
+    t.match(stdout, '{"accepted":2,"rejected":0,"ids":["b-1","k-1"],"errors":[]}');
+    t.strictSame(await calls('Unibet'), [{ users_bet: 1, sport: 'basketball' }]);
+  });
+
   const python = await run('python3', ['--version']).then(
     () => true,
     () => false,
   );
   await t.test('the sender in Python', { skip: python ? false : 'no python3 here' }, async (t) => {
-    await run('python3', ['-c', block('python', service.url)]);
-    t.strictSame(await calls('Unibet'), [{ users_bet: 1, sport: 'basketball' }]);
+    const fetching = /^ {4}(curl -O \S+)$/m.exec(readme)?.[1] ?? '';
+    const cwd = directory;
+    await run('sh', ['-c', fetching.replace(documented, service.url)], { cwd });
+    const env = { ...process.env, CALL_LOGGER_URL: service.url, PYTHONPATH: directory };
+    await run('python3', ['-c', block('python', service.url)], { cwd, env });
+    t.strictSame(await calls('bet365'), [
+      { users_bet: 1, sport: 'NBA' },
+      { users_bet: 1, sport: 'soccer' },
+    ]);
   });
 
   t.equal(await service.end('SIGTERM'), 0);

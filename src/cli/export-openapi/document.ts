@@ -40,6 +40,7 @@ const deps: AppDeps = {
     eventsUnacknowledged: unasked,
   },
   metrics: { contentType: 'text/plain', text: unasked },
+  pythonSender: '',
   upkeep: {
     cleanUp: unasked,
     startBackup: unasked,
