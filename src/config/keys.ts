@@ -24,6 +24,8 @@ export function parseKeys(
   const keys: SenderKey[] = [];
   const names = new Set<string>();
   const pairs = text.split(/[,\r\n]/).map((pair) => pair.trim());
+  // A secret that was not filled in must not mean that everybody may come in.
+  if (pairs.every((pair) => pair === '')) report(`${variable} is set, but holds no key`);
   for (const [index, pair] of pairs.entries()) {
     if (pair === '') continue;
     const where = `${variable}: entry ${index + 1}`;

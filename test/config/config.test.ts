@@ -124,10 +124,19 @@ t.test('keys are name:secret pairs, split at the first colon, from a variable or
   ]);
 });
 
+t.test('a file of keys without any key is refused instead of opening the service to everybody', async (t) => {
+  const file = join(await temporaryDirectory(t), 'keys');
+  for (const text of ['', '\n', ',\r\n']) {
+    await writeFile(file, text);
+    t.strictSame(problemsOf({ ADMIN_KEYS_FILE: file }), ['ADMIN_KEYS is set, but holds no key']);
+  }
+});
+
 t.test('a bad key is refused by its place and name, and its secret is never shown', async (t) => {
   const cases: [Record<string, string>, RegExp][] = [
     [{ INGEST_KEYS: 'bot' }, /INGEST_KEYS: entry 1 is not name:secret/],
     [{ INGEST_KEYS: 'ok:0123456789abcdef,:0123456789abcdeX' }, /entry 2: a name is/],
+    [{ INGEST_KEYS: ' , ' }, /INGEST_KEYS is set, but holds no key/],
     [{ INGEST_KEYS: 'bot:hush-short' }, /"bot".*shorter than 16/],
     [{ INGEST_KEYS: 'a:hush hush hush hush' }, /printable ASCII/],
     [{ INGEST_KEYS: 'a:hush456789abcdef,a:hush456789abcdeX' }, /"a" is there twice/],
