@@ -1,13 +1,15 @@
 import fastify, { type FastifyInstance } from 'fastify';
 import { BodyBudget } from './http/body/budget.js';
 import type { AppDeps } from './http/deps.js';
-import { EXPORT_STALL_MS } from './http/limits.js';
+import { ADMIN_RATE, EXPORT_STALL_MS } from './http/limits.js';
 import { prepareBodies, readEventBodies, readJsonBodies } from './http/plugins/bodies.js';
 import { closeIdleConnectionsWhileClosing } from './http/plugins/closing.js';
+import { boundConnections } from './http/plugins/connections.js';
 import { prepareKeys } from './http/plugins/keys.js';
 import { describeApi } from './http/plugins/openapi.js';
 import { registerProblems } from './http/plugins/problems.js';
 import { observeRequests } from './http/plugins/observe-requests.js';
+import { limitPerKey, prepareRateLimits } from './http/plugins/rate-limits.js';
 import { logRequests } from './http/plugins/request-log.js';
 import { leaveEventsToAccept, validateRequests } from './http/plugins/validation.js';
 import { backupsRoutes } from './http/routes/admin/backups.js';
@@ -45,11 +47,13 @@ export function buildApp(
   registerProblems(app);
   logRequests(app);
   observeRequests(app, deps.observer);
+  boundConnections(app);
   closeIdleConnectionsWhileClosing(app);
   validateRequests(app);
   prepareBodies(app);
   addSchemas(app);
   describeApi(app, deps.version);
+  prepareRateLimits(app);
   const guard = prepareKeys(app, deps.keys);
 
   app.register(async (ingest) => {
@@ -77,6 +81,7 @@ export function buildApp(
 
   app.register(async (admin) => {
     guard(admin, 'admin');
+    limitPerKey(admin, ADMIN_RATE);
     readJsonBodies(admin, budget);
     statusRoute(admin, deps.status);
     flushRoute(admin, deps.intake);

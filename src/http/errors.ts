@@ -33,6 +33,7 @@ export const PROBLEMS = {
   inconsistent_event: [422, 'The event contradicts itself'],
   no_retention: [422, 'Calls are kept for ever unless days_to_keep says otherwise'],
   not_replayable: [422, 'The dead letter holds no event that could be read'],
+  too_many_requests: [429, 'Too many requests'],
   headers_too_large: [431, 'The request headers are too large'],
   // Not of HTTP, but what proxies write into their logs for it; nobody is there to read the answer.
   client_left: [499, 'The client went away before its answer was ready'],

@@ -35,6 +35,28 @@ export const MAX_DIMENSIONS = 3;
 export const GROUPS_PER_ANSWER = 1_000;
 export const MAX_GROUPS_PER_ANSWER = 10_000;
 
+/** What one limit allows: so many requests in a window that begins with the first of them. */
+export interface Rate {
+  readonly max: number;
+  readonly windowMs: number;
+}
+
+/**
+ * Of one key on the admin routes: far above what people and their tools need, and low enough that a script gone wild
+ * leaves the database to the others.
+ */
+export const ADMIN_RATE: Rate = { max: 300, windowMs: 10_000 };
+/**
+ * Of one client address (IPv6: one /64) with missing or unknown keys. A secret of 16 characters is out of reach of any
+ * guessing; this keeps a guesser, or a sender with an old key, from filling the log with its errors.
+ */
+export const FAILED_KEY_RATE: Rate = { max: 200, windowMs: 60_000 };
+
+/** All at once, most of them idle. Far above a fleet of senders, far below what the memory and the descriptors allow. */
+export const MAX_CONNECTIONS = 2_048;
+
+/** How long a client may leave an answer unread: until then it holds a connection and what is left of the answer. */
+export const STALL_MS = 2 * 60_000;
 /** How long a client may leave an export unread: it holds a connection and a snapshot of the database meanwhile. */
 export const EXPORT_STALL_MS = 5 * 60_000;
 export const MANIFESTS_KEPT = 256;

@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import { type FastifyBaseLogger, type FastifyHttpOptions, LogController } from 'fastify';
 import type { RawServerDefault } from 'fastify';
 import { isAnswered } from './body/drain.js';
+import { STALL_MS } from './limits.js';
 import { Problem, type ProblemCode, problemBody } from './errors.js';
 import type { AppDeps, DoorObserver } from './deps.js';
 import { newRequestId, requestIds } from './plugins/request-log.js';
@@ -33,8 +34,8 @@ export function serverOptions({
     keepAliveTimeout: 72_000,
     // No limit: senders keep one connection for days.
     maxRequestsPerSocket: 0,
-    // Silence on a socket ends nothing by itself: an answer may take as long as its route says.
-    connectionTimeout: 0,
+    // Silence on a socket in the middle of an answer: boundConnections says what it ends.
+    connectionTimeout: STALL_MS,
     http: {
       // Headers come in one packet or two; who needs longer holds a connection open on purpose.
       headersTimeout: 10_000,

@@ -1,7 +1,13 @@
 import { once } from 'node:events';
+import type { Socket } from 'node:net';
+import { Readable } from 'node:stream';
 import t, { type Test } from 'tap';
-import { listen, someCall, type TestApp, testApp } from '../helpers/app.js';
+import type { AppDeps } from '../../src/http/deps.js';
+import { MAX_CONNECTIONS, STALL_MS } from '../../src/http/limits.js';
+import { Deferred } from '../../src/lib/deferred.js';
+import { listen, noCalls, someCall, someRow, type TestApp, testApp } from '../helpers/app.js';
 import { RawClient, head } from '../helpers/raw-client.js';
+import { idleUpkeep } from '../helpers/upkeep.js';
 
 const MIB = 1024 * 1024;
 const aCall = JSON.stringify(someCall());
@@ -9,8 +15,12 @@ const ndjson = { 'content-type': 'application/x-ndjson' };
 const json = { 'content-type': 'application/json' };
 const goodRequest = head('/v1/calls', { ...json, 'content-length': aCall.length }) + aCall;
 
-async function house(t: Test, settings: object = {}): Promise<TestApp & { client: () => RawClient }> {
-  const built = testApp();
+async function house(
+  t: Test,
+  settings: object = {},
+  overrides: Partial<AppDeps> = {},
+): Promise<TestApp & { client: () => RawClient }> {
+  const built = testApp(overrides);
   Object.assign(built.app.server, settings);
   const port = await listen(built.app);
   const clients: RawClient[] = [];
@@ -174,6 +184,35 @@ t.test('who is too slow gets 408, once', async (t) => {
     await slow.closed;
   });
 
+  t.test('with its first byte', async (t) => {
+    const { client } = await house(t, quick);
+    const silent = client();
+    t.equal((await silent.answer()).status, 408);
+    await silent.closed;
+  });
+
+  t.test('with the headers of a later request', async (t) => {
+    const { client } = await house(t, { ...quick, keepAliveTimeout: 60_000 });
+    const slow = client();
+    await slow.send(goodRequest);
+    t.equal((await slow.answer()).status, 202);
+    await slow.send('POST /v1/calls HTTP/1.1\r\n');
+    t.equal((await slow.answer()).status, 408);
+    await slow.closed;
+  });
+
+  t.test('byte by byte, too', async (t) => {
+    const { client } = await house(t, quick);
+    const slow = client();
+    await slow.send('POST /v1/calls HTTP/1.1\r\nx-slow: ');
+    const trickle = setInterval(() => void slow.send('x'), 5);
+    t.teardown(() => {
+      clearInterval(trickle);
+    });
+    t.equal((await slow.answer()).status, 408);
+    await slow.closed;
+  });
+
   t.test('with its body', async (t) => {
     const { client, budget } = await house(t, quick);
     const slow = client();
@@ -191,6 +230,118 @@ t.test('who is too slow gets 408, once', async (t) => {
     await slow.closed;
     t.equal(slow.rest, '');
   });
+});
+
+t.test('a door has all its limits', async (t) => {
+  const { app } = await house(t);
+  t.match(app.server, {
+    headersTimeout: 10_000,
+    requestTimeout: 30_000,
+    keepAliveTimeout: 72_000,
+    timeout: STALL_MS,
+    maxConnections: MAX_CONNECTIONS,
+  });
+});
+
+t.test('a connection that is kept and not used is closed in the end', async (t) => {
+  const { client } = await house(t, { keepAliveTimeout: 30 });
+  const idle = client();
+  await idle.send(goodRequest);
+  t.equal((await idle.answer()).status, 202);
+  await idle.closed;
+  t.equal(idle.rest, '', 'without a word');
+});
+
+t.test('beyond the limit connections are closed at once, and taken again when one ends', async (t) => {
+  const { app, client, logged } = await house(t, { maxConnections: 2 });
+  const accepted: Socket[] = [];
+  app.server.on('connection', (socket: Socket) => accepted.push(socket));
+  const [first, second] = [client(), client()];
+  for (const one of [first, second]) {
+    await one.send(goodRequest);
+    t.equal((await one.answer()).status, 202);
+  }
+  for (const surplus of [client(), client(), client()]) {
+    await surplus.closed;
+    t.equal(surplus.rest, '');
+  }
+  t.match(
+    logged.filter(({ level }) => level === 40),
+    [{ connections: 2, msg: 'no more connections are taken' }],
+    'told once',
+  );
+  await first.send(goodRequest);
+  t.equal((await first.answer()).status, 202, 'those that are there are served');
+  const left = accepted.map((socket) => once(socket, 'close'));
+  second.destroy();
+  await Promise.race(left);
+  const next = client();
+  await next.send(goodRequest);
+  t.equal((await next.answer()).status, 202);
+});
+
+/** A GET, or many of them at once. */
+const get = (url: string, times = 1): string => `GET ${url} HTTP/1.1\r\nhost: test\r\n\r\n`.repeat(times);
+
+t.test('who does not read the answer is cut off', async (t) => {
+  t.test('in the middle of the download of a backup, whose file is closed', async (t) => {
+    const closed = new Deferred<undefined>();
+    const file = new Readable({
+      read() {
+        this.push(Buffer.alloc(64 * 1024));
+      },
+      destroy: (_error, done) => {
+        closed.resolve(undefined);
+        done(null);
+      },
+    });
+    const upkeep = idleUpkeep({
+      openBackup: async () => ({
+        fileName: 'b.sql.gz',
+        bytes: 2 ** 40,
+        sha256: 'ab'.repeat(32),
+        read: async () => file,
+      }),
+    });
+    const { client, logged } = await house(t, { timeout: 50 }, { upkeep });
+    const stalled = client();
+    stalled.socket.pause();
+    await stalled.send(get('/v1/admin/backups/20261120T181500Z-5f0c9a1e/download'));
+    await closed.promise;
+    t.match(logged.at(-1), { level: 30, route: /download$/, request_id: /./, msg: 'answer left unread' });
+  });
+
+  for (const [what, url, times] of [
+    ['a page of calls', '/v1/calls', 16],
+    ['the description of the API', '/openapi.json', 200],
+  ] as const) {
+    t.test(`before ${what}`, async (t) => {
+      const page = Array.from({ length: 100 }, () => ({ ...someRow, raw: { text: 'x'.repeat(10_000) } }));
+      const calls = { ...noCalls, calls: async () => page };
+      const { app, client } = await house(t, { timeout: 50 }, { calls });
+      const ended = once(app.server, 'connection').then(([socket]: Socket[]) => once(socket ?? t, 'close'));
+      const stalled = client();
+      stalled.socket.pause();
+      await stalled.send(get(url, times));
+      await ended;
+      t.pass('the connection is gone, and what it held');
+    });
+  }
+});
+
+t.test('who waits for an answer that takes its time is not cut off', async (t) => {
+  const slow = new Deferred<null>();
+  const { app, client } = await house(
+    t,
+    { timeout: 20 },
+    { calls: { ...noCalls, call: () => slow.promise } },
+  );
+  const timeout = once(app.server, 'connection').then(([socket]: Socket[]) => once(socket ?? t, 'timeout'));
+  const patient = client();
+  await patient.send(get('/v1/calls/x'));
+  await timeout;
+  slow.resolve(null);
+  t.equal((await patient.answer()).status, 404);
 });
 
 t.test(
