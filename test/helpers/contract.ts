@@ -81,7 +81,7 @@ export class Contract {
 
   #response({ operation }: { operation: Operation }, status: number): Response | undefined {
     const response = operation.responses[status];
-    return response && (this.#resolve(response));
+    return response && this.#resolve(response);
   }
 
   /** What the description of the document says of requests that are no operation's. */
@@ -123,7 +123,7 @@ export class Contract {
     const media = content[type];
     if (media === undefined) return [`has a content type that is not in the document: ${type}`];
     if (method === 'HEAD' || body === undefined) return [];
-    const value: unknown = type.endsWith('json') ? JSON.parse(body) : body;
+    const value: unknown = /[/+]json$/.test(type) ? JSON.parse(body) : body;
     const validator = this.#validator(`${label} ${type}`, media.schema);
     if (!validator.Check(value)) {
       const [, errors] = validator.Errors(value);

@@ -15,6 +15,7 @@ export interface Components {
 
 export interface Operation {
   readonly operationId?: string;
+  readonly tags?: readonly string[];
   readonly security?: readonly Readonly<Record<string, readonly string[]>>[];
   parameters?: (Parameter | Reference)[];
   readonly requestBody?: { required?: boolean; readonly content: Record<string, Media> };
