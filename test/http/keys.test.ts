@@ -43,7 +43,10 @@ const matrix: Readonly<Record<string, readonly [Scope | 'open', number]>> = {
   'GET /v1/admin/runs': ['admin', 200],
   'GET /livez': ['open', 200],
   'GET /readyz': ['open', 200],
+  'GET /metrics': ['open', 200],
   'GET /openapi.json': ['open', 200],
+  'GET /openapi.yaml': ['open', 200],
+  'GET /clients/call_logger.py': ['open', 200],
 };
 
 const bodies: Readonly<Record<string, object>> = {

@@ -10,7 +10,7 @@ const ANYWHERE: readonly ProblemCode[] = [
   'headers_too_large',
   'internal',
 ];
-const BEHIND_A_KEY: readonly ProblemCode[] = ['unauthorized', 'forbidden'];
+const BEHIND_A_KEY: readonly ProblemCode[] = ['unauthorized', 'forbidden', 'too_many_requests'];
 const WITH_PARAMETERS: readonly ProblemCode[] = ['invalid_request'];
 const WITH_A_PATH: readonly ProblemCode[] = ['malformed_url'];
 /** Also where no body is expected: then any body is a mistake. */
@@ -118,6 +118,7 @@ function headersOf(status: number): string[] {
     401: 'WWW-Authenticate',
     415: 'Accept-Encoding',
     416: 'Content-Range',
+    429: 'Retry-After',
     503: 'Retry-After',
   };
   return ['X-Request-Id', ...(more[status] === undefined ? [] : [more[status]])];

@@ -23,7 +23,11 @@ export function clientsRoutes(scope: FastifyInstance, pythonSender: string): voi
             ...headers('ETag', 'Cache-Control'),
             content: { 'text/x-python': { schema: Type.String({ examples: ['"""Sends calls …"""'] }) } },
           },
-          304: { description: 'It is the one you have.', type: 'null' },
+          304: {
+            description: 'It is the one you have.',
+            type: 'null',
+            ...headers('ETag', 'Cache-Control'),
+          },
         },
       },
     },
