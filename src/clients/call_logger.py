@@ -561,6 +561,7 @@ class _Sender:
         self._counts = dict.fromkeys(("logged", "accepted", "rejected", "skipped", "lost", "spilled"), 0)
         self._last_error: Optional[str] = None
         self._spill_error: Optional[str] = None
+        self._skip_reason = ""
         self._skipped_told = 0
         self._begin()
 
@@ -589,6 +590,7 @@ class _Sender:
             self._counts["logged"] += 1
             if not self._has_room(len(line)):
                 self._counts["skipped"] += 1
+                self._skip_reason = self._spill_error or "the queue is full"
                 return
             self._queue.append(line)
             self._queue_bytes += len(line)
@@ -767,6 +769,7 @@ class _Sender:
                 # The next one reads the keys again, from their files.
                 self._wire = None
             self._say(verdict.reason, logging.WARNING if is_outage else logging.ERROR)
+            self._tell_skipped()
             with self._lock:
                 self._shelter(run)
             if self._hand or self._stop_at is None:
@@ -884,7 +887,7 @@ class _Sender:
             if count == 0 or now < self._tell_skipped_at:
                 return
             self._skipped_told, self._tell_skipped_at = skipped, now + TELL_AGAIN_S
-        reason = self._spill_error or "the queue is full"
+            reason = self._skip_reason
         _log.error("%d events were skipped: %s", count, reason)
 
 

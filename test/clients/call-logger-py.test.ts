@@ -324,6 +324,26 @@ t.test('the overflow file', options, async (t) => {
     await Promise.all([...writers, ...senders].map((bot) => bot.end()));
   });
 
+  t.test('is never written by two processes at once, and the bot does not wait for its turn', async (t) => {
+    const file = join(directory, 'held.ndjson');
+    const hold = `import fcntl, sys
+file = open(sys.argv[1], 'ab')
+fcntl.flock(file, fcntl.LOCK_EX)
+print('held', flush=True)
+sys.stdin.read()`;
+    const holder = spawn('python3', ['-c', hold, `${file}.lock`]);
+    t.teardown(() => holder.kill('SIGKILL'));
+    await once(holder.stdout, 'data');
+    const bot = new Bot(t, { CALL_LOGGER_URL: nowhere, CALL_LOGGER_OVERFLOW_FILE: file });
+    await bot.logCalls(1_001);
+    t.match(await bot.stats(), { skipped: 1, spilled: 0, queued: 1_000 });
+    // Told while the outage lasts.
+    await until(() => /ERROR 1 events were skipped: .*held by another process/.test(bot.log));
+    holder.kill('SIGKILL');
+    await until(async () => (await bot.stats()).spilled === 1_000);
+    await bot.end();
+  });
+
   t.test('that cannot be written is told at the start', async (t) => {
     const bot = new Bot(t, { CALL_LOGGER_OVERFLOW_FILE: '/dev/null/overflow' });
     await bot.ask('start');
