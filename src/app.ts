@@ -2,6 +2,7 @@ import fastify, { type FastifyInstance } from 'fastify';
 import { BodyBudget } from './http/body/budget.js';
 import type { AppDeps } from './http/deps.js';
 import { ADMIN_RATE, EXPORT_STALL_MS } from './http/limits.js';
+import { docsPage } from './http/docs-page/docs-page.js';
 import { prepareBodies, readEventBodies, readJsonBodies } from './http/plugins/bodies.js';
 import { closeIdleConnectionsWhileClosing } from './http/plugins/closing.js';
 import { boundConnections } from './http/plugins/connections.js';
@@ -100,6 +101,7 @@ export function buildApp(
     metricsRoute(open, deps.metrics);
     docsRoutes(open);
     clientsRoutes(open, deps.pythonSender);
+    open.register(docsPage);
   });
 
   return app;

@@ -141,6 +141,11 @@ let contract: Contract | undefined;
  */
 function holdToDocument(app: FastifyInstance): void {
   app.addHook('onSend', (request, reply, payload, done) => {
+    // The page for people, which is about the document and not in it.
+    if (request.url.startsWith('/docs')) {
+      done();
+      return;
+    }
     // One for all: what the routes say of themselves does not depend on what is behind them.
     contract ??= new Contract(documentOf(app));
     const complaints = contract.judge({

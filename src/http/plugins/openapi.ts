@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import type { Scope } from '../../config/keys.js';
 import { finish } from '../document/finish.js';
 import type { ApiDocument } from '../document/model.js';
+import { introduction } from '../docs-page/introduction.js';
 
 type TransformObject = NonNullable<FastifyDynamicSwaggerOptions['transformObject']>;
 
@@ -15,7 +16,7 @@ export function describeApi(app: FastifyInstance, version: string): void {
         title: 'call-logger',
         version,
         summary: 'Takes betting alerts, clicks on them and their results, and answers what came of them.',
-        description,
+        description: `${introduction}\n${conventions}`,
         license: { name: 'MIT', identifier: 'MIT' },
       },
       servers: [
@@ -49,9 +50,7 @@ export function describeApi(app: FastifyInstance, version: string): void {
   });
 }
 
-const description = `Calls are betting alerts sent to users. Events (calls, clicks on them, and their results) are acknowledged with 202 once they are synced to disk, and reach PostgreSQL exactly once: sending one again changes nothing, and their order is free.
-
-Ids are the sender's own, or made here. Times are RFC 3339 with an offset, to the microsecond. Numbers and text come back as they were sent. Null means absent, and a field that is not known is refused.
+const conventions = `Ids are the sender's own, or made here. Times are RFC 3339 with an offset, to the microsecond. Numbers and text come back as they were sent. Null means absent, and a field that is not known is refused.
 
 Whatever is not a success is a \`Problem\` (\`application/problem+json\`, RFC 9457), whose \`type\` ends with a stable code. A path that no route has is 404 \`not_found\`; a method that a path does not have is 405 \`method_not_allowed\`, and its \`Allow\` header lists those that it has. A 503 tells in \`Retry-After\` when to try again.`;
 
