@@ -1,6 +1,7 @@
 import t from 'tap';
 import { operationsOf } from '../../src/http/document/model.js';
 import type { ApiDocument } from '../../src/http/document/model.js';
+import { errorCode } from '../../src/lib/errors.js';
 import { runExclusively } from '../../src/upkeep/exclusive.js';
 import { callOf, clickOf, resultOf } from '../helpers/events.js';
 import { Contract } from '../helpers/contract.js';
@@ -39,7 +40,7 @@ class Client {
   ): Promise<Asked> {
     const [method = '', url = ''] = request.split(' ');
     const isJson = typeof body === 'object';
-    const response = await fetch(this.service.url + url, {
+    const response = await fetchAgain(this.service.url + url, {
       method,
       headers: isJson ? { 'content-type': 'application/json', ...headers } : headers,
       ...(body !== undefined && { body: isJson ? JSON.stringify(body) : body }),
@@ -67,6 +68,21 @@ const NOT_PROVOKED = [
   // Too many bodies in flight: bad-input.test.ts.
   /^(flush|deleteBackup|verifyBackup) 503$/,
 ];
+
+/**
+ * Who is refused before all was sent (413, 431) may find the connection reset before the answer was read, and the next
+ * request over a kept connection too: that is no answer to be judged.
+ */
+async function fetchAgain(url: string, request: RequestInit): Promise<Response> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await fetch(url, request);
+    } catch (error) {
+      const { cause } = error as Error;
+      if (attempt === 5 || errorCode(cause) !== 'ECONNRESET') throw error;
+    }
+  }
+}
 
 /** That are right, for the operations that want one. */
 const BODIES: Readonly<Record<string, object>> = {
