@@ -1,15 +1,12 @@
 import type { Socket } from 'node:net';
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply } from 'fastify';
 import { MAX_CONNECTIONS } from '../limits.js';
 
 /** Bounds what clients can hold on to: how many connections, and for how long an answer that they do not read. */
 export function boundConnections(app: FastifyInstance): void {
   app.server.maxConnections = MAX_CONNECTIONS;
   tellWhenFull(app);
-  app.addHook('onRequest', (request, reply, done) => {
-    endWhenStalled(request, reply);
-    done();
-  });
+  endWhenStalled(app);
 }
 
 /** Beyond the limit connections are closed as soon as they are made. One line for each time it is reached, not for each. */
@@ -26,14 +23,25 @@ function tellWhenFull({ server, log }: FastifyInstance): void {
 
 /**
  * The timeout of a socket is put off by every byte that goes through. An answer that is still being made may take its
- * time; one that is made and not read may not.
+ * time; one that is made and not read may not, and a connection that nothing is answered on has had its time.
  */
-function endWhenStalled(request: FastifyRequest, { raw }: FastifyReply): void {
-  raw.on('timeout', (socket: Socket) => {
+function endWhenStalled(app: FastifyInstance): void {
+  // One listener for all, because one for each request costs ingest some percent.
+  const latest = new WeakMap<Socket, FastifyReply>();
+  app.addHook('onRequest', (request, reply, done) => {
+    latest.set(request.raw.socket, reply);
+    done();
+  });
+  app.server.on('timeout', (socket: Socket) => {
+    const reply = latest.get(socket);
+    if (reply === undefined || reply.raw.writableFinished) {
+      socket.destroy();
+      return;
+    }
     if (socket.writableLength === 0) return;
     // The line of the request is written when its answer is through, and so never for this one.
-    const { id, routeOptions, keyName } = request;
-    request.log.info({ request_id: id, route: routeOptions.url, key: keyName }, 'answer left unread');
+    const { id, routeOptions, keyName, log } = reply.request;
+    log.info({ request_id: id, route: routeOptions.url, key: keyName }, 'answer left unread');
     socket.resetAndDestroy();
   });
 }

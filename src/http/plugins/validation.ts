@@ -39,13 +39,13 @@ function compile({ schema, httpPart }: RoutePart): ReturnType<Compile> {
   const place = placeOf(httpPart);
   const validate = (httpPart === 'body' ? fromJson : fromText)({ schema });
   const known = memberNames(schema);
-  const numbers = known.filter((name) => isNumeric(schema, name));
+  const numbers = httpPart === 'querystring' ? known.filter((name) => isNumeric(schema, name)) : [];
   return (data: unknown) => {
-    const isQuery = httpPart === 'querystring';
-    const repeated = isQuery ? repeatedNames(data, known).map((name) => jsonPointer(name)) : [];
     // Before they are converted.
-    const undecimal = isQuery ? undecimalNames(data, numbers).map((name) => jsonPointer(name)) : [];
+    const undecimal = undecimalNames(data, numbers).map((name) => jsonPointer(name));
     if (validate(data) === true && undecimal.length === 0) return true;
+    const repeated =
+      httpPart === 'querystring' ? repeatedNames(data, known).map((name) => jsonPointer(name)) : [];
     const told = [...repeated, ...undecimal];
     const errors = [
       ...repeated.map((pointer): Mistake => ({ pointer: place(pointer), ...REPEATED })),
@@ -84,7 +84,7 @@ const DECIMAL = /^[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?$/i;
 
 /** Conversion takes more for a number than people write as one, such as 0x10 and the empty string. */
 function undecimalNames(query: unknown, numbers: readonly string[]): string[] {
-  if (typeof query !== 'object' || query === null) return [];
+  if (numbers.length === 0 || typeof query !== 'object' || query === null) return [];
   return Object.entries(query)
     .filter(([name, value]) => typeof value === 'string' && numbers.includes(name) && !DECIMAL.test(value))
     .map(([name]) => name);
