@@ -1,4 +1,4 @@
-import type { Schema } from './model.js';
+import { type Schema, schemaAt } from './model.js';
 
 /**
  * A whole example of what a schema describes, put together from the examples of its parts.
@@ -10,7 +10,7 @@ export function compose(schema: Schema, components: Readonly<Record<string, Sche
   if (schema.const !== undefined) return schema.const;
   if (schema.enum !== undefined) return schema.enum[0];
   if ($ref !== undefined) {
-    const target = components[$ref.replace('#/components/schemas/', '')];
+    const target = schemaAt($ref, components);
     return target && compose(target, components);
   }
   if (items !== undefined) {

@@ -6,7 +6,7 @@ import type { ProblemCode } from '../errors.js';
 import { compose } from './compose.js';
 import { REQUEST_EXAMPLES } from './examples.js';
 import { HEADERS, headerComponents, headerReferences } from './headers.js';
-import { type ApiDocument, type Operation, operationsOf } from './model.js';
+import { type ApiDocument, type Operation, operationsOf, schemaAt } from './model.js';
 import { exampleOf, writeProblems } from './problems.js';
 
 /** Changes the document, which has to be one of its own, and returns it. */
@@ -37,7 +37,7 @@ function writeDiscriminators(schemas: ApiDocument['components']['schemas']): voi
     if (discriminator === undefined) continue;
     const mapping: Record<string, string> = {};
     for (const { $ref = '' } of oneOf) {
-      const target = schemas[$ref.replace('#/components/schemas/', '')];
+      const target = schemaAt($ref, schemas);
       mapping[String(target?.properties?.[discriminator.propertyName]?.const)] = $ref;
     }
     discriminator.mapping = mapping;

@@ -55,6 +55,11 @@ export interface Reference {
   readonly $ref: string;
 }
 
+/** What a reference to a schema leads to. */
+export function schemaAt($ref: string, schemas: Readonly<Record<string, Schema>>): Schema | undefined {
+  return schemas[$ref.replace('#/components/schemas/', '')];
+}
+
 /** Every operation with its method and path, in the order of the document. */
 export function operationsOf(
   document: ApiDocument,

@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 import type { SenderKey } from '../../config/keys.js';
+import { routeOf } from '../route-of.js';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -46,7 +47,7 @@ export function logRequests(app: FastifyInstance): void {
       {
         request_id: request.id,
         method: request.method,
-        route: request.is404 ? null : (request.routeOptions.url ?? null),
+        route: routeOf(request),
         status: reply.statusCode,
         duration_ms: Math.round(reply.elapsedTime * 1000) / 1000,
         key: request.keyName,
