@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib';
 import { messageOf } from '../lib/errors.js';
-import { type DecodedRecord, decodeRecord } from '../events/record.js';
+import { type EventRecord, readRecord } from '../events/record.js';
 import type { SpoolRecord } from '../spool/types.js';
 import type { Batch, BatchRecord } from '../store/write/batch.js';
 import type { Verdict } from '../store/write/outcome.js';
@@ -30,9 +30,9 @@ export function checksumOf(records: readonly SpoolRecord[]): number {
 
 function toBatchRecord(spooled: SpoolRecord): BatchRecord {
   const { sequence, bytes } = spooled;
-  const decoded = spooled.corrupt ? corruptOnDisk : decode(bytes);
-  if ('reason' in decoded) return { sequence, record: null, payload: bytes, condemned: decoded };
-  return { sequence, record: decoded, payload: decoded.payload, condemned: null };
+  const read = spooled.corrupt ? corruptOnDisk : readOrCondemn(bytes);
+  if ('reason' in read) return { sequence, record: null, payload: bytes, condemned: read };
+  return { sequence, record: read, payload: read.payload, condemned: null };
 }
 
 const corruptOnDisk: Verdict = {
@@ -41,9 +41,9 @@ const corruptOnDisk: Verdict = {
 };
 
 /** Whatever is wrong with one record, the others of its batch go on. */
-function decode(bytes: Buffer): DecodedRecord | Verdict {
+function readOrCondemn(bytes: Buffer): EventRecord | Verdict {
   try {
-    return decodeRecord(bytes);
+    return readRecord(bytes);
   } catch (error) {
     return { reason: 'corrupt', detail: messageOf(error) };
   }

@@ -2,6 +2,7 @@ import { Backoff, type BackoffOptions } from '../lib/backoff.js';
 import type { SpoolRecord } from '../spool/types.js';
 import { classify, type ClassifiedError, inWords } from '../store/errors.js';
 import { type Batch, verdictOf, writeBatch, WriteError } from '../store/write/batch.js';
+import type { Wariness } from '../store/write/events.js';
 import type { DeadLetterReason, Outcome } from '../store/write/outcome.js';
 import { committedOutcomes, FencedError } from '../store/write/progress.js';
 import type pg from 'pg';
@@ -36,6 +37,7 @@ export interface DeliveryContext {
   readonly pool: pg.Pool;
   readonly spoolId: string;
   readonly epoch: number;
+  readonly wariness: Wariness;
   /** Waits between the attempts at one batch. */
   readonly retry: BackoffOptions;
   /** Aborted: waits end, nothing new is attempted, what is in the database's hands is finished. */
@@ -99,7 +101,7 @@ async function attempt(
     try {
       const outcomes = inDoubt
         ? await committedOutcomes(context.pool, batch)
-        : await timed(() => writeBatch(context.pool, batch), context.observer);
+        : await timed(() => writeBatch(context.pool, batch, context.wariness), context.observer);
       if (outcomes !== null) {
         context.settle(records, outcomes);
         tellDeadLetters(batch, outcomes, context.observer);

@@ -4,6 +4,7 @@ import type pg from 'pg';
 import { toError } from '../lib/errors.js';
 import type { BackoffOptions } from '../lib/backoff.js';
 import type { Spool, SpoolRecord } from '../spool/types.js';
+import { Wariness } from '../store/write/events.js';
 import { foldBatches } from '../store/write/spools.js';
 import { Batcher } from './batcher.js';
 import { deliver, type DeliveryContext } from './delivery.js';
@@ -59,6 +60,7 @@ export class Session {
       pool,
       epoch,
       retry,
+      wariness: new Wariness(),
       observer,
       spoolId: spool.id,
       signal: this.#ending.signal,

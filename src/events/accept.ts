@@ -16,10 +16,12 @@ import { PROBLEMS } from './problems.js';
 import type { FieldError, ProblemCode } from './problems.js';
 import { encodeRecord } from './record.js';
 import { CLOSING_FIELDS, SETTLEMENT_FIELDS } from './result.js';
+import { JudgedSource } from './row-source.js';
 import { addCallProblems, addClockProblems } from './rules.js';
 import type { SentTimes } from './rules.js';
 import { fingerprintOf, readSent } from './sent.js';
 import { addShapeErrors } from './shape-errors.js';
+import { storedEvent } from './to-row.js';
 
 export interface AcceptInput {
   /** What the payload says, parsed as JSON. Undefined, for an empty payload, is the empty object. */
@@ -105,13 +107,8 @@ function judge<Body>(
   if (rejection !== null) return rejection;
 
   const { receivedAt, source, payload } = input;
-  const record = encodeRecord({
-    ...identity,
-    fingerprint: fingerprintOf(canonical),
-    receivedAt,
-    source,
-    payload,
-  });
+  const stored = storedEvent(new JudgedSource(type, body, times), { ...identity, receivedAt, source });
+  const record = encodeRecord({ event: stored, fingerprint: fingerprintOf(canonical), source, payload });
   return { ok: true, ...identity, record };
 }
 

@@ -92,3 +92,22 @@ export class RowSource {
     throw new CorruptRecordError(`${field} of the ${this.#name} is not what was accepted`);
   }
 }
+
+/** The fields of an event that has just been judged: its times and dates have been read already. */
+export class JudgedSource extends RowSource {
+  readonly #times: ReadonlyMap<string, UtcTime>;
+
+  /** @param times in UTC, by field */
+  constructor(name: string, object: JsonObject, times: ReadonlyMap<string, UtcTime>) {
+    super(name, object);
+    this.#times = times;
+  }
+
+  override time(field: string): UtcTime | null {
+    return this.#times.get(field) ?? null;
+  }
+
+  override date(field: string): string | null {
+    return this.text(field);
+  }
+}

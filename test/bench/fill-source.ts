@@ -1,9 +1,10 @@
 /** The events that a fill multiplies, put into a schema of their own by the service's own path. */
-import { decodeRecord } from '../../src/events/record.js';
+import { readRecord } from '../../src/events/record.js';
 import { parseUtcTime } from '../../src/lib/time.js';
 import { uuidV7 } from '../../src/lib/uuid.js';
 import { createPool } from '../../src/store/database.js';
 import { writeBatch } from '../../src/store/write/batch.js';
+import { Wariness } from '../../src/store/write/events.js';
 import { openSpoolEpoch } from '../../src/store/write/spools.js';
 import { withClient } from './databases.js';
 import { type FixtureEvent, recordOf } from './rows.js';
@@ -42,11 +43,11 @@ export async function loadSource(databaseUrl: string, events: readonly TimedEven
     const { epoch } = await openSpoolEpoch(pool, spoolId, 1);
     for (let at = 0; at < events.length; at += BATCH_EVENTS) {
       const records = events.slice(at, at + BATCH_EVENTS).map((event, i) => {
-        const record = decodeRecord(recordOf(event, timeOf(event)));
+        const record = readRecord(recordOf(event, timeOf(event)));
         return { sequence: at + i + 1, record, payload: record.payload, condemned: null };
       });
       const range = { spoolId, epoch, first: at + 1, last: at + records.length, checksum: 0 };
-      const outcomes = await writeBatch(pool, { ...range, records });
+      const outcomes = await writeBatch(pool, { ...range, records }, new Wariness());
       const refused = outcomes.findIndex((outcome) => outcome !== 'stored');
       if (refused >= 0) throw new Error(`not stored: ${JSON.stringify(events[at + refused])}`);
     }

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { accept } from '../../src/events/accept.js';
-import { decodeRecord } from '../../src/events/record.js';
+import { type DecodedRecord, decodeRecord } from '../helpers/records.js';
 import { utcTimeFromMs } from '../../src/lib/time.js';
 
 const fixture = new URL('../fixtures/events.ndjson', import.meta.url);
@@ -43,7 +43,7 @@ export function recordOf(event: object, receivedAt = utcTimeFromMs(Date.now())):
   return verdict.record;
 }
 
-export function decoded(event: object): ReturnType<typeof decodeRecord> {
+export function decoded(event: object): DecodedRecord {
   return decodeRecord(recordOf(event));
 }
 

@@ -2,9 +2,10 @@ import t from 'tap';
 import type pg from 'pg';
 import { encodeRecord } from '../../src/events/record.js';
 import { accountOf, drainPool, IN_TIME_MS, lockWaiters, openHouse, until } from '../helpers/drain.js';
-import { callOf, clickOf, clicksOf, RECEIVED_AT, recordOf, recordsOf } from '../helpers/events.js';
+import { callOf, clickOf, clicksOf, recordOf, recordsOf } from '../helpers/events.js';
 import { createMigratedDatabase } from '../helpers/postgres.js';
 import { createCommitProxy } from '../helpers/proxy.js';
+import { decodeRecord } from '../helpers/records.js';
 
 // A slow machine is no failure.
 t.setTimeout(180_000);
@@ -12,9 +13,13 @@ t.setTimeout(180_000);
 /** A call that the door would refuse and that another version might have let through: `users_notified` is no int4. */
 function tooManyNotified(callId: string): { record: Buffer; payload: Buffer } {
   const payload = Buffer.from(JSON.stringify({ ...callOf(callId), users_notified: 3e9 }, null, 2));
-  const fingerprint = '0'.repeat(64);
-  const content = { type: 'call' as const, callId, eventId: callId, receivedAt: RECEIVED_AT, source: null };
-  return { record: encodeRecord({ ...content, fingerprint, payload }), payload };
+  const { event } = decodeRecord(recordOf(callOf(callId)));
+  if (event.type !== 'call') throw new Error('not a call');
+  const tooMany = { ...event, row: { ...event.row, users_notified: 3e9 } };
+  return {
+    record: encodeRecord({ event: tooMany, fingerprint: '0'.repeat(64), source: null, payload }),
+    payload,
+  };
 }
 
 interface Letter {

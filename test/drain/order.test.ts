@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import t from 'tap';
-import { decodeRecord } from '../../src/events/record.js';
+import { decodeRecord } from '../helpers/records.js';
 import type { Spool } from '../../src/spool/types.js';
 import {
   type Account,

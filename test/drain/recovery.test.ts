@@ -4,7 +4,7 @@ import t from 'tap';
 import type pg from 'pg';
 import { toBatch } from '../../src/drain/carriage.js';
 import type { Spool, SpoolRecord } from '../../src/spool/types.js';
-import { insertActivity } from '../../src/store/write/activity.js';
+import { insertNew, Wariness } from '../../src/store/write/events.js';
 import { groupByIdentity } from '../../src/store/write/identities.js';
 import {
   type BatchRange,
@@ -153,11 +153,8 @@ t.test('the first opening waits for a transaction of an earlier one that is stil
     const client = await pool.connect();
     await client.query('begin');
     await holdEpoch(client, batch);
-    await insertActivity(
-      client,
-      groupByIdentity(batch.records.map(({ record }) => record)).click.values(),
-      [],
-    );
+    const groups = groupByIdentity(batch.records.map(({ record }) => record));
+    await insertNew(client, groups, new Wariness());
     await recordBatch(client, batch, new Array<'stored'>(10).fill('stored'));
     await first.close();
 

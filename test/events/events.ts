@@ -1,8 +1,7 @@
 /** Events to start from in the tests of this folder. */
 import { accept } from '../../src/events/accept.js';
 import type { AcceptInput, Verdict } from '../../src/events/accept.js';
-import { decodeRecord } from '../../src/events/record.js';
-import type { DecodedRecord } from '../../src/events/record.js';
+import { type DecodedRecord, decodeRecord } from '../helpers/records.js';
 
 export type Body = Record<string, unknown>;
 

@@ -2,8 +2,10 @@ import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import t from 'tap';
 import { accept } from '../../src/events/accept.js';
-import { CorruptRecordError, decodeRecord, encodeRecord } from '../../src/events/record.js';
+import { encodeRecord, readRecord } from '../../src/events/record.js';
 import { parseUtcTime } from '../../src/lib/time.js';
+import { CorruptRecordError, decodeRecord } from '../helpers/records.js';
+import { version1Record } from './version-1.js';
 import { CALL, CLICK, NOW, RESULT, send, sendText, store } from './events.js';
 import type { Body } from './events.js';
 
@@ -147,11 +149,11 @@ t.test('a record whose meta says more than this version knows is read', async (t
   const verdict = send(CALL);
   t.ok(verdict.ok);
   if (!verdict.ok) return;
-  const length = verdict.record.readUInt32BE(34);
-  const meta = verdict.record.toString('utf8', 38, 38 + length);
+  const length = verdict.record.readUInt32BE(2);
+  const meta = verdict.record.toString('utf8', 10, 10 + length);
   const more = Buffer.from(meta.replace('{', '{"replayed_from":"7",'));
-  const record = Buffer.concat([verdict.record.subarray(0, 38), more, verdict.record.subarray(38 + length)]);
-  record.writeUInt32BE(more.length, 34);
+  const record = Buffer.concat([verdict.record.subarray(0, 10), more, verdict.record.subarray(10 + length)]);
+  record.writeUInt32BE(more.length, 2);
   t.same(decodeRecord(record), decodeRecord(verdict.record));
 });
 
@@ -161,10 +163,8 @@ t.test('a record tells how often its event was replayed; one that says nothing, 
   if (!verdict.ok) return;
   const original = decodeRecord(verdict.record);
   t.equal(original.replays, 0);
-  const content = {
-    ...{ type: verdict.type, callId: verdict.callId, eventId: verdict.eventId, source: original.source },
-    ...{ receivedAt: NOW, payload: original.payload, fingerprint: original.fingerprint.toString('hex') },
-  };
+  const { event, source, payload } = original;
+  const content = { event, source, payload, fingerprint: original.fingerprint.toString('hex') };
   t.same(encodeRecord({ ...content, replays: 0 }), verdict.record, 'written only when it says something');
   for (const replays of [1, 2 ** 31 - 1])
     t.same(decodeRecord(encodeRecord({ ...content, replays })), { ...original, replays });
@@ -189,9 +189,26 @@ function decodes(bytes: Buffer): boolean {
   }
 }
 
+t.test('a record of version 1 is read as what its event is stored as now', async (t) => {
+  for (const line of FIXTURE) {
+    const verdict = sendText(line, { receivedAt: '2026-11-20T00:00:00.000000Z', source: 'bot' });
+    t.ok(verdict.ok);
+    if (!verdict.ok) continue;
+    const now = readRecord(verdict.record);
+    const { callId, eventId, type, payload, fingerprint } = now;
+    const then = readRecord(
+      version1Record({ type, callId, eventId, fingerprint, payload, source: 'bot', receivedAt: now.provenance.receivedAt }),
+    );
+    t.equal(then.row.toString(), now.row.toString());
+    t.same(then.payload, payload);
+    t.same(then.provenance, now.provenance);
+    t.equal(then.key, now.key);
+  }
+});
+
 t.test('bytes that are no record are a CorruptRecordError and no other', async (t) => {
   const content = {
-    ...({ type: 'call', callId: 'c-1', eventId: 'c-1', fingerprint: '0'.repeat(64), source: null } as const),
+    ...({ type: 'call', callId: 'c-1', eventId: 'c-1', fingerprint: Buffer.alloc(32), source: null } as const),
     receivedAt: NOW,
   };
   const payloads = [
@@ -210,10 +227,10 @@ t.test('bytes that are no record are a CorruptRecordError and no other', async (
     JSON.stringify(CALL).replace('110', '1e999'),
   ];
   for (const payload of payloads) {
-    t.notOk(decodes(encodeRecord({ ...content, payload: Buffer.from(payload) })), payload.slice(0, 80));
+    t.notOk(decodes(version1Record({ ...content, payload: Buffer.from(payload) })), payload.slice(0, 80));
   }
-  t.ok(decodes(encodeRecord({ ...content, payload: Buffer.from(JSON.stringify(CALL)) })));
-  t.notOk(decodes(encodeRecord({ ...content, receivedAt: 'x', payload: Buffer.from(JSON.stringify(CALL)) })));
+  t.ok(decodes(version1Record({ ...content, payload: Buffer.from(JSON.stringify(CALL)) })));
+  t.notOk(decodes(version1Record({ ...content, receivedAt: 'x', payload: Buffer.from(JSON.stringify(CALL)) })));
 
   const records = FIXTURE.map((line) => sendText(line, { receivedAt: '2026-11-20T00:00:00.000000Z' }));
   fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => !decodes(Buffer.from(bytes))));

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { CloudEvent, emitterFor, httpTransport, Mode } from 'cloudevents';
 import t from 'tap';
-import { decodeRecord } from '../../src/events/record.js';
+import { decodeRecord } from '../helpers/records.js';
 import { listen, someCall, testApp } from '../helpers/app.js';
 import { head, RawClient } from '../helpers/raw-client.js';
 

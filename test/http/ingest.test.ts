@@ -1,6 +1,6 @@
 import { gzipSync } from 'node:zlib';
 import t from 'tap';
-import { decodeRecord } from '../../src/events/record.js';
+import { decodeRecord } from '../helpers/records.js';
 import { codedError, someCall, testApp } from '../helpers/app.js';
 
 const json = { 'content-type': 'application/json' };

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { decodeRecord } from '../../src/events/record.js';
+import { decodeRecord } from '../helpers/records.js';
 import type { Intake } from '../../src/http/deps.js';
 import { openSpool, type Spool } from '../../src/spool/spool.js';
 import { someCall, testApp } from '../helpers/app.js';

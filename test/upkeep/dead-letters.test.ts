@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import type pg from 'pg';
 import t, { type Test } from 'tap';
 import { accept, type AcceptInput } from '../../src/events/accept.js';
-import { decodeRecord } from '../../src/events/record.js';
+import { decodeRecord } from '../helpers/records.js';
 import type { UtcTime } from '../../src/lib/time.js';
 import { createPool } from '../../src/store/database.js';
 import { cleanUp } from '../../src/upkeep/cleanup.js';

@@ -1,17 +1,17 @@
 import type pg from 'pg';
-import type { DecodedRecord } from '../../events/record.js';
+import { EVENT_TYPES } from '../../events/identity.js';
+import type { EventRecord } from '../../events/record.js';
 import { isDefiniteFailure } from '../errors.js';
-import { activityFingerprints, insertActivity } from './activity.js';
-import { callFingerprints, insertCalls } from './calls.js';
 import { type DeadLetter, insertDeadLetters } from './dead-letters.js';
-import { groupByIdentity, type Identities, type IdentitiesByType, judge } from './identities.js';
+import { insertNew, type Wariness } from './events.js';
+import { groupByIdentity, judge } from './identities.js';
 import type { Outcome, Verdict } from './outcome.js';
 import { type BatchRange, holdEpoch, recordBatch } from './progress.js';
 
 export interface BatchRecord {
   readonly sequence: number;
   /** Null when the record cannot be read. */
-  readonly record: DecodedRecord | null;
+  readonly record: EventRecord | null;
   /** What a dead letter keeps: the event as received, or the bytes of an unreadable record. */
   readonly payload: Buffer;
   /** Already known to be a dead letter; never offered to the store. */
@@ -44,11 +44,11 @@ export class WriteError extends Error {
  * has committed.
  *
  * Tables are touched in one order everywhere: spools, calls, clicks, results, call_users, call_states, dead_letters,
- * drain_batches; within a table by key. Fingerprints are looked up in statements of their own, after the inserts: the
- * row that made `on conflict do nothing` skip can be invisible to the inserting statement.
+ * drain_batches; within a table by key.
+ * @param wariness of all who write to this store
  * @throws WriteError
  */
-export async function writeBatch(pool: pg.Pool, batch: Batch): Promise<Outcome[]> {
+export async function writeBatch(pool: pg.Pool, batch: Batch, wariness: Wariness): Promise<Outcome[]> {
   let client: pg.PoolClient;
   try {
     client = await pool.connect();
@@ -61,7 +61,7 @@ export async function writeBatch(pool: pg.Pool, batch: Batch): Promise<Outcome[]
     await client.query('begin');
     await holdEpoch(client, batch);
     begun = true;
-    const outcomes = await writeRecords(client, batch);
+    const outcomes = await writeRecords(client, batch, wariness);
     committing = true;
     await recordBatch(client, batch, outcomes);
     const { command } = await client.query('commit');
@@ -76,19 +76,25 @@ export async function writeBatch(pool: pg.Pool, batch: Batch): Promise<Outcome[]
   }
 }
 
-async function writeRecords(client: pg.ClientBase, batch: Batch): Promise<Outcome[]> {
+async function writeRecords(client: pg.ClientBase, batch: Batch, wariness: Wariness): Promise<Outcome[]> {
   const offered = batch.records.map(({ record, condemned }) => (condemned === null ? record : null));
-  const outcomes = await writeEvents(client, groupByIdentity(offered));
-  const list = batch.records.map((_, position) => outcomes.get(position) ?? 'dead_letter');
+  const groups = groupByIdentity(offered);
+  // Whatever offers no event is a dead letter already.
+  const outcomes = batch.records.map((): Outcome => 'dead_letter');
+  if (EVENT_TYPES.some((type) => groups[type].size > 0)) {
+    const found = await insertNew(client, groups, wariness);
+    for (const type of EVENT_TYPES)
+      for (const identity of groups[type].values()) judge(identity, found[type].get(identity.key), outcomes);
+  }
 
   const letters: DeadLetter[] = [];
   for (const [position, batchRecord] of batch.records.entries()) {
-    if (list[position] !== 'dead_letter') continue;
+    if (outcomes[position] !== 'dead_letter') continue;
     const { sequence, record, payload } = batchRecord;
     letters.push({ sequence, record, payload, verdict: verdictOf(batchRecord) });
   }
   if (letters.length > 0) await insertDeadLetters(client, batch.spoolId, letters);
-  return list;
+  return outcomes;
 }
 
 /** Why a record that became a dead letter became one. */
@@ -100,37 +106,3 @@ const conflict: Verdict = {
   reason: 'conflict',
   detail: 'an event of the same type and ids with other contents was stored first',
 };
-
-/** Outcomes by position in the batch. */
-async function writeEvents(client: pg.ClientBase, groups: IdentitiesByType): Promise<Map<number, Outcome>> {
-  const { call, click, result } = groups;
-  const outcomes = new Map<number, Outcome>();
-  if (call.size > 0) {
-    const inserted = await insertCalls(client, call.values());
-    await settle(call, inserted, outcomes, (rows) => callFingerprints(client, rows));
-  }
-  if (click.size + result.size > 0) {
-    const inserted = await insertActivity(client, click.values(), result.values());
-    await settle(click, inserted.click, outcomes, (rows) => activityFingerprints(client, 'clicks', rows));
-    await settle(result, inserted.result, outcomes, (rows) => activityFingerprints(client, 'results', rows));
-  }
-  return outcomes;
-}
-
-/** Tells stored from duplicate from conflict; looks up only what was not inserted. */
-async function settle<Row>(
-  identities: Identities<Row>,
-  inserted: ReadonlySet<string>,
-  outcomes: Map<number, Outcome>,
-  lookUp: (rows: Row[]) => Promise<Map<string, Buffer>>,
-): Promise<void> {
-  const contested = [...identities.values()].filter(({ key }) => !inserted.has(key)).map(({ row }) => row);
-  const stored = contested.length > 0 ? await lookUp(contested) : new Map<string, Buffer>();
-  for (const identity of identities.values()) {
-    const isNew = inserted.has(identity.key);
-    const fingerprint = isNew ? identity.fingerprint : stored.get(identity.key);
-    // The row was deleted between the two statements: the next attempt inserts it.
-    if (fingerprint === undefined) throw new Error('a stored event was deleted while the batch was written');
-    judge(identity, isNew, fingerprint, outcomes);
-  }
-}

@@ -1,11 +1,11 @@
 import type pg from 'pg';
-import type { DecodedRecord } from '../../events/record.js';
+import { CorruptRecordError, type EventRecord, type Provenance } from '../../events/record.js';
 import type { Verdict } from './outcome.js';
 
 export interface DeadLetter {
   readonly sequence: number;
   /** Null for a record that could not be read; `payload` then holds what the disk gave. */
-  readonly record: DecodedRecord | null;
+  readonly record: EventRecord | null;
   readonly payload: Buffer;
   readonly verdict: Verdict;
 }
@@ -30,6 +30,8 @@ export async function insertDeadLetters(
   spoolId: string,
   letters: readonly DeadLetter[],
 ): Promise<void> {
+  const records = letters.map(({ record }) => record);
+  const provenances = records.map(provenanceOf);
   await client.query({
     ...INSERT,
     values: [
@@ -37,22 +39,32 @@ export async function insertDeadLetters(
       letters.map((letter) => letter.sequence),
       letters.map((letter) => letter.verdict.reason),
       letters.map((letter) => storableText(letter.verdict.detail)),
-      letters.map((letter) => letter.record?.event.type ?? null),
-      letters.map((letter) => letter.record?.event.row.call_id ?? null),
-      letters.map((letter) => eventIdOf(letter.record)),
-      letters.map((letter) => letter.record?.source ?? null),
-      letters.map((letter) => letter.record?.receivedAt ?? null),
+      records.map((record) => record?.type ?? null),
+      records.map((record) => storableOrNull(record?.callId)),
+      records.map((record) => storableOrNull(record?.type === 'call' ? null : record?.eventId)),
+      provenances.map((provenance) => storableOrNull(provenance?.source)),
+      provenances.map((provenance) => provenance?.receivedAt ?? null),
       letters.map((letter) => letter.payload),
-      letters.map((letter) => letter.record?.replays ?? 0),
+      provenances.map((provenance) => provenance?.replays ?? 0),
     ],
   });
 }
 
-function eventIdOf(record: DecodedRecord | null): string | null {
-  return record === null || record.event.type === 'call' ? null : record.event.row.event_id;
+/** Null when there is none that could be read: a letter is kept all the same. */
+function provenanceOf(record: EventRecord | null): Provenance | null {
+  try {
+    return record?.provenance ?? null;
+  } catch (error) {
+    if (error instanceof CorruptRecordError) return null;
+    throw error;
+  }
 }
 
 /** A message may quote what the database refused; U+0000 is the one character it could not keep. */
 function storableText(text: string): string {
   return text.replaceAll('\u0000', '\\0').slice(0, MAX_DETAIL_CHARACTERS);
+}
+
+function storableOrNull(text: string | null | undefined): string | null {
+  return text == null ? null : storableText(text);
 }

@@ -3,8 +3,11 @@ import type { EventIdentity } from '../../events/identity.js';
 import { isEventType } from '../../events/identity.js';
 import { KINDS } from '../../events/kinds.js';
 import { ProblemList } from '../../events/problem-list.js';
-import { CorruptRecordError, decodeRecord, encodeRecord } from '../../events/record.js';
+import { encodeRecord, MAX_REPLAYS } from '../../events/record.js';
+import { CorruptRecordError, RowSource } from '../../events/row-source.js';
+import type { StoredEvent } from '../../events/rows.js';
 import { fingerprintOf, readSent } from '../../events/sent.js';
+import { type Delivery, storedEvent } from '../../events/to-row.js';
 import { isJsonObject, type JsonObject } from '../../lib/json-value.js';
 import type { UtcTime } from '../../lib/time.js';
 
@@ -36,28 +39,31 @@ export function recordOfLetter(letter: LetterContent): Buffer {
   const eventId = type === 'call' ? callId : letter.event_id;
   if (!isEventType(type) || callId === null || eventId === null || receivedAt === null)
     throw new NotReplayableError('it holds no event that could be read');
+  if (replays >= MAX_REPLAYS) throw new NotReplayableError('it was replayed too often');
   const identity: EventIdentity = { type, callId, eventId };
   const problems = new ProblemList();
-  const { canonical } = readSent(KINDS[type], bodyOf(payload), identity, problems);
+  const body = bodyOf(payload);
+  const { canonical } = readSent(KINDS[type], body, identity, problems);
   const problem = problems.verdict()?.errors[0];
   if (problem !== undefined)
     throw new NotReplayableError(`its payload was never accepted: ${problem.message}`);
-  const fingerprint = fingerprintOf(canonical);
-  const record = encodeRecord({
-    ...identity,
-    fingerprint,
-    receivedAt,
+  const event = eventOf(body, { ...identity, receivedAt, source });
+  return encodeRecord({
+    event,
+    fingerprint: fingerprintOf(canonical),
     source,
     payload,
     replays: replays + 1,
   });
+}
+
+function eventOf(body: JsonObject, delivery: Delivery): StoredEvent {
   try {
-    decodeRecord(record);
+    return storedEvent(new RowSource(delivery.type, body), delivery);
   } catch (error) {
     if (error instanceof CorruptRecordError) throw new NotReplayableError(error.message, { cause: error });
     throw error;
   }
-  return record;
 }
 
 /** An empty payload is the empty object. A byte order mark is no part of JSON, but of what some senders send. */
