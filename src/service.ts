@@ -8,6 +8,7 @@ import type { Config } from './config/config.js';
 import { version } from './config/version.js';
 import { Drain } from './drain/drain.js';
 import type { Intake, StatusSource } from './http/deps.js';
+import { ThreadedJudging } from './http/judging/threaded-judging.js';
 import { settlesWithin } from './lib/deadline.js';
 import { diskSpace } from './lib/disk-space.js';
 import { Undo } from './lib/undo.js';
@@ -79,6 +80,11 @@ export async function openService(
     // Half of what is left: a run that does not end is not to cost the drain its time.
     undo.push('upkeep', (withinMs) => upkeep.stop(withinMs / 2));
 
+    const judging = new ThreadedJudging((error) => {
+      log.error({ err: error }, 'the thread that judges events ended and is started anew');
+    });
+    undo.push('judging', () => judging.close());
+
     const status = statusOf(config, spool, drain, store, upkeep);
     const facts = (): Facts => factsOf(config, spool, drain, store, upkeep, status.readiness().ready);
     const disk = () => diskSpace(config.dataDir).catch(() => null);
@@ -86,6 +92,7 @@ export async function openService(
       logger: log,
       version,
       keys: config.keys,
+      judging,
       intake: intakeOf(spool, drain),
       calls: store,
       statistics: store,

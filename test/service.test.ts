@@ -97,7 +97,7 @@ t.test('while PostgreSQL is away under load acknowledgements go on, and nothing 
 });
 
 t.test(
-  'the parts stop in the order door, upkeep, drain, spool, store, each once however often it is asked',
+  'the parts stop in the order door, judging, upkeep, drain, spool, store, each once however often it is asked',
   async (t) => {
     const database = await createMigratedDatabase(t);
     const lines = new PassThrough({ encoding: 'utf8' });
@@ -107,7 +107,7 @@ t.test(
     await Promise.all([service.stop(), service.stop()]);
     await service.stop();
     const steps = [...String(lines.read()).matchAll(/"step":"(\w+)"/g)].map((match) => match[1]);
-    t.strictSame(steps, ['door', 'upkeep', 'drain', 'spool', 'store']);
+    t.strictSame(steps, ['door', 'judging', 'upkeep', 'drain', 'spool', 'store']);
   },
 );
 

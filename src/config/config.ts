@@ -64,7 +64,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>> = p
     databaseUrl: read.postgresUrl('DATABASE_URL'),
     embeddedPort: read.integer('EMBEDDED_PORT', 0, 0, 65_535),
     spoolMaxBytes: read.integer('SPOOL_MAX_BYTES', 1024 * MIB, MIB, Number.MAX_SAFE_INTEGER),
-    batchMaxEvents: read.integer('BATCH_MAX_EVENTS', 500, 1, 10_000),
+    batchMaxEvents: read.integer('BATCH_MAX_EVENTS', 2_000, 1, 10_000),
     batchMaxWaitMs: read.integer('BATCH_MAX_WAIT_MS', 20, 0, 60_000),
     drainConcurrency: read.integer('DRAIN_CONCURRENCY', 2, 0, 32),
     retentionDays: read.integer('RETENTION_DAYS', 365, 0, 36_500),

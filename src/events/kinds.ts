@@ -30,8 +30,10 @@ export interface Field {
   readonly required: boolean;
   /** What `check` demands of the field, null aside. */
   readonly schema: FieldSchema;
-  /** `"name":` as it stands in canonical JSON. */
+  /** `,"name":` as it stands in canonical JSON. */
   readonly label: string;
+  /** `{"name":`, where it comes first. */
+  readonly firstLabel: string;
 }
 
 export interface Kind<Body> {
@@ -70,7 +72,8 @@ function kind<Properties extends TProperties>(
         // Whatever may be absent may also be null.
         required: properties[name]?.type?.includes('null') !== true,
         schema: shape,
-        label: `${JSON.stringify(name)}:`,
+        label: `,${JSON.stringify(name)}:`,
+        firstLabel: `{${JSON.stringify(name)}:`,
       };
     });
   const validator = Compile({ ...schema, properties: shapes });

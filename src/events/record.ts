@@ -57,17 +57,16 @@ export function encodeRecord({ event, fingerprint, source, payload, replays = 0 
   const meta =
     `{"received_at":"${event.row.received_at}","source":${source === null ? 'null' : quoteJson(source)}` +
     (replays === 0 ? '}' : `,"replays":${replays}}`);
-  const row = rowText(event, fingerprint);
   const metaBytes = Buffer.byteLength(meta);
-  const rowBytes = Buffer.byteLength(row);
-  const record = Buffer.allocUnsafe(META_AT + metaBytes + rowBytes + payload.length);
+  const text = meta + rowText(event, fingerprint);
+  const textBytes = Buffer.byteLength(text);
+  const record = Buffer.allocUnsafe(META_AT + textBytes + payload.length);
   record[0] = VERSION;
   record[1] = EVENT_TYPES.indexOf(event.type) + 1;
   record.writeUInt32BE(metaBytes, META_LENGTH_AT);
-  record.writeUInt32BE(rowBytes, ROW_LENGTH_AT);
-  record.write(meta, META_AT);
-  record.write(row, META_AT + metaBytes);
-  record.set(payload, META_AT + metaBytes + rowBytes);
+  record.writeUInt32BE(textBytes - metaBytes, ROW_LENGTH_AT);
+  record.write(text, META_AT);
+  record.set(payload, META_AT + textBytes);
   return record;
 }
 

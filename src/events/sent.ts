@@ -10,7 +10,7 @@ import { hash } from 'node:crypto';
 import { canonicalJson } from '../lib/json-canonical.js';
 import type { JsonProblem } from '../lib/json-canonical.js';
 import { jsonPointer } from '../lib/json-pointer.js';
-import { isStorableText, quoteJson } from '../lib/json-value.js';
+import { quoteJson, quoteStorable } from '../lib/json-value.js';
 import type { JsonObject } from '../lib/json-value.js';
 import { isCalendarDate, parseUtcTime } from '../lib/time.js';
 import type { UtcTime } from '../lib/time.js';
@@ -42,7 +42,7 @@ export function readSent(
   let canonical = '';
   for (const field of kind.fields) {
     const text = readField(field, body[field.name], identity, times, problems);
-    if (text !== undefined) canonical += `${canonical === '' ? '{' : ','}${field.label}${text}`;
+    if (text !== undefined) canonical += (canonical === '' ? field.firstLabel : field.label) + text;
   }
   return { canonical: `${canonical}}`, times };
 }
@@ -100,7 +100,8 @@ function readDate(field: Field, value: string, problems: ProblemList): string | 
 }
 
 function readText(pointer: string, value: string, problems: ProblemList): string | undefined {
-  if (isStorableText(value)) return quoteJson(value);
+  const quoted = quoteStorable(value);
+  if (quoted !== undefined) return quoted;
   problems.add(pointer, 'invalid_character', RAW_RULES.invalid_character);
   return undefined;
 }

@@ -5,6 +5,7 @@ import type { CallsQuestion } from '../store/read/calls.js';
 import type { ExportQuestion, OpenExport } from '../store/read/export/export.js';
 import type { Statistics, StatisticsQuestion } from '../store/read/statistics/statistics.js';
 import type { UpkeepDesk } from './deps-upkeep.js';
+import type { Judging } from './judging/judging.js';
 import type { Outcome } from './schemas/ingest.js';
 import type { Readiness } from './schemas/health.js';
 import type { ServiceStatus } from './schemas/status.js';
@@ -106,6 +107,7 @@ export interface AppDeps {
   readonly version: string;
   /** None: every route answers without a key. */
   readonly keys: readonly SenderKey[];
+  readonly judging: Judging;
   readonly intake: Intake;
   readonly calls: CallReader;
   readonly statistics: StatisticsReader;

@@ -120,6 +120,7 @@ export function problemType(code: ProblemCode): string {
 
 /** Errors that other rooms and the framework throw, by their `code` or else their `name`. */
 const foreignErrors: Readonly<Record<string, ProblemCode>> = {
+  JUDGING_FAILED: 'busy',
   SPOOL_FULL: 'spool_full',
   SPOOL_FAILED: 'spool_failed',
   SPOOL_CLOSED: 'spool_closed',

@@ -1,13 +1,16 @@
-/** A promise with its resolver beside it. (`Promise.withResolvers` needs Node 22.) */
+/** A promise with what settles it beside it. (`Promise.withResolvers` needs Node 22.) */
 export class Deferred<T> {
   readonly promise: Promise<T>;
   readonly resolve: (value: T) => void;
+  readonly reject: (error: Error) => void;
 
   constructor() {
-    let settle: (value: T) => void = () => undefined;
-    this.promise = new Promise<T>((resolve) => {
-      settle = resolve;
+    let resolve: (value: T) => void = () => undefined;
+    let reject: (error: Error) => void = () => undefined;
+    this.promise = new Promise<T>((...settlers) => {
+      [resolve, reject] = settlers;
     });
-    this.resolve = settle;
+    this.resolve = resolve;
+    this.reject = reject;
   }
 }

@@ -15,6 +15,12 @@ export function quoteJson(text: string): string {
   return NEEDS_ESCAPE.test(text) ? JSON.stringify(text) : `"${text}"`;
 }
 
+/** As `quoteJson`, in one look at the text; undefined when it is not storable. */
+export function quoteStorable(text: string): string | undefined {
+  if (!NEEDS_ESCAPE.test(text)) return `"${text}"`;
+  return isStorableText(text) ? JSON.stringify(text) : undefined;
+}
+
 /** Whether the text has neither U+0000 nor half of a surrogate pair. */
 export function isStorableText(text: string): boolean {
   return !NEEDS_ESCAPE.test(text) || (!text.includes('\u0000') && !LONE_SURROGATE.test(text));

@@ -25,6 +25,32 @@ const MS_PER_MINUTE = 60_000;
  *   leaves the years 1 to 9999 once shifted to UTC.
  */
 export function parseUtcTime(text: string): UtcTime | undefined {
+  return readUtc(text) ?? readAnyOffset(text);
+}
+
+/**
+ * A time that is written in UTC, as most are: read character by character, because the match of a regular expression
+ * costs five times as much. Undefined for every other text.
+ */
+function readUtc(text: string): UtcTime | undefined {
+  const end = text.length - 1;
+  const isWritten =
+    text[end] === 'Z' &&
+    text[10] === 'T' &&
+    isCalendarDate(text.slice(0, 10)) &&
+    twoDigits(text, 11) <= 23 &&
+    text[13] === ':' &&
+    twoDigits(text, 14) <= 59 &&
+    text[16] === ':' &&
+    twoDigits(text, 17) <= 59;
+  if (!isWritten) return undefined;
+  if (end === 19) return `${text.slice(0, 19)}.000000Z`;
+  if (text[19] !== '.' || end < 21 || end > 26) return undefined;
+  for (let at = 20; at < end; at++) if (Number.isNaN(digit(text, at))) return undefined;
+  return end === 26 ? text : `${text.slice(0, end).padEnd(26, '0')}Z`;
+}
+
+function readAnyOffset(text: string): UtcTime | undefined {
   const match = RFC_3339.exec(text);
   if (match === null) return undefined;
   const [, date = '', month = '', day = '', clock = '', , fraction = '', sign, hours = '', minutes = ''] =
@@ -46,12 +72,19 @@ export function parseUtcTime(text: string): UtcTime | undefined {
 
 /** Whether the text is a day of the calendar as `YYYY-MM-DD`, year 0001 to 9999. */
 export function isCalendarDate(text: string): boolean {
-  const match = /^(\d{4})-(\d{2})-(\d{2})$/.exec(text);
-  return (
-    match !== null &&
-    match[1] !== '0000' &&
-    isDayOfMonth(Number(match[1]), Number(match[2]), Number(match[3]))
-  );
+  if (text.length !== 10 || text[4] !== '-' || text[7] !== '-') return false;
+  const year = twoDigits(text, 0) * 100 + twoDigits(text, 2);
+  return year >= 1 && isDayOfMonth(year, twoDigits(text, 5), twoDigits(text, 8));
+}
+
+/** NaN, which is in no range, for anything else. */
+function twoDigits(text: string, at: number): number {
+  return digit(text, at) * 10 + digit(text, at + 1);
+}
+
+function digit(text: string, at: number): number {
+  const value = text.charCodeAt(at) - 48;
+  return value >= 0 && value <= 9 ? value : NaN;
 }
 
 /**

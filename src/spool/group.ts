@@ -4,7 +4,7 @@ import type { AppendReceipt } from './types.js';
 
 const MAX_APPEND_RECORDS = 10_000;
 /** Room for a 16 MiB batch of 10,000 events, each with what its record adds. */
-const MAX_APPEND_BYTES = 32 * 1024 * 1024;
+const MAX_APPEND_BYTES = 56 * 1024 * 1024;
 const ENCODE_AT_ONCE_BYTES = 1024 * 1024;
 
 /** One append that waits for the disk. */

@@ -2,7 +2,7 @@
  * The spool: a durable queue of opaque records in one directory, for one process at a time.
  *
  * CONSTRAINTS
- *   one append             1–10,000 records, ≤ 16 MiB each and 32 MiB in all; all of it is accepted or none
+ *   one append             1–10,000 records, ≤ 16 MiB each and 56 MiB in all; all of it is accepted or none
  *   one group              all appends that wait, up to 4 MiB (or one larger append): one write, one fdatasync
  *   waiting in memory      ≤ 64 MiB of appends; beyond it SpoolFullError at once
  *   one segment            `segmentBytes` (default: the lesser of 16 MiB and an eighth of `maxBytes`), larger only for

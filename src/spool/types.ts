@@ -59,7 +59,7 @@ export interface Spool {
   /**
    * All or none; resolves after fdatasync; the order of calls is the order of sequences. The bytes must not be changed
    * before it settles; the array may. Rejects with SpoolFullError, SpoolFailedError, SpoolClosedError, or RangeError (none, or over
-   * 10,000 records, over 16 MiB in one, over 32 MiB in all).
+   * 10,000 records, over 16 MiB in one, over 56 MiB in all).
    */
   append(records: readonly Uint8Array[]): Promise<AppendReceipt>;
   /** Synced, unreleased records with a sequence > after, in order. Needs no closing. */

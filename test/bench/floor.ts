@@ -38,7 +38,7 @@ function plumbed(): FastifyInstance {
     ingest.post('/v1/calls', { schema: callSchema }, async (request, reply) => {
       const { body } = request;
       request.bodyLease?.release();
-      return reply.code(202).send({ call_id: callIdOf(body instanceof JsonBody ? body.value : null) });
+      return reply.code(202).send({ call_id: callIdOf(body instanceof JsonBody ? body.parse() : null) });
     });
   });
   return app;

@@ -197,7 +197,15 @@ t.test('a record of version 1 is read as what its event is stored as now', async
     const now = readRecord(verdict.record);
     const { callId, eventId, type, payload, fingerprint } = now;
     const then = readRecord(
-      version1Record({ type, callId, eventId, fingerprint, payload, source: 'bot', receivedAt: now.provenance.receivedAt }),
+      version1Record({
+        type,
+        callId,
+        eventId,
+        fingerprint,
+        payload,
+        source: 'bot',
+        receivedAt: now.provenance.receivedAt,
+      }),
     );
     t.equal(then.row.toString(), now.row.toString());
     t.same(then.payload, payload);
@@ -208,7 +216,13 @@ t.test('a record of version 1 is read as what its event is stored as now', async
 
 t.test('bytes that are no record are a CorruptRecordError and no other', async (t) => {
   const content = {
-    ...({ type: 'call', callId: 'c-1', eventId: 'c-1', fingerprint: Buffer.alloc(32), source: null } as const),
+    ...({
+      type: 'call',
+      callId: 'c-1',
+      eventId: 'c-1',
+      fingerprint: Buffer.alloc(32),
+      source: null,
+    } as const),
     receivedAt: NOW,
   };
   const payloads = [
@@ -230,7 +244,9 @@ t.test('bytes that are no record are a CorruptRecordError and no other', async (
     t.notOk(decodes(version1Record({ ...content, payload: Buffer.from(payload) })), payload.slice(0, 80));
   }
   t.ok(decodes(version1Record({ ...content, payload: Buffer.from(JSON.stringify(CALL)) })));
-  t.notOk(decodes(version1Record({ ...content, receivedAt: 'x', payload: Buffer.from(JSON.stringify(CALL)) })));
+  t.notOk(
+    decodes(version1Record({ ...content, receivedAt: 'x', payload: Buffer.from(JSON.stringify(CALL)) })),
+  );
 
   const records = FIXTURE.map((line) => sendText(line, { receivedAt: '2026-11-20T00:00:00.000000Z' }));
   fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => !decodes(Buffer.from(bytes))));

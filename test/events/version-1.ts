@@ -9,7 +9,15 @@ interface Content extends EventIdentity {
 }
 
 /** A record as version 1 of the service wrote it. */
-export function version1Record({ type, callId, eventId, fingerprint, receivedAt, source, payload }: Content): Buffer {
+export function version1Record({
+  type,
+  callId,
+  eventId,
+  fingerprint,
+  receivedAt,
+  source,
+  payload,
+}: Content): Buffer {
   const meta = Buffer.from(
     JSON.stringify({ call_id: callId, event_id: eventId, received_at: receivedAt, source }),
   );

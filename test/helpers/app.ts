@@ -15,6 +15,7 @@ import type {
   StoredCall,
   WatchedAppend,
 } from '../../src/http/deps.js';
+import { judgingHere } from '../../src/http/judging/judging.js';
 import { Contract, documentOf } from './contract.js';
 import { idleUpkeep } from './upkeep.js';
 
@@ -108,6 +109,7 @@ export function testApp(
     logger,
     version: '1.2.3',
     keys: [],
+    judging: judgingHere,
     intake,
     calls: noCalls,
     statistics: { statistics: async () => ({ groups: [], groupsFound: 0, total: {} }) },

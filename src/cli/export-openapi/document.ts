@@ -3,6 +3,7 @@ import { pino } from 'pino';
 import { buildApp } from '../../app.js';
 import { version } from '../../config/version.js';
 import type { AppDeps } from '../../http/deps.js';
+import { judgingHere } from '../../http/judging/judging.js';
 import { toYaml } from '../../lib/yaml.js';
 
 export interface ExportedDocument {
@@ -27,6 +28,7 @@ const deps: AppDeps = {
   logger: pino({ level: 'silent' }),
   version,
   keys: [],
+  judging: judgingHere,
   intake: { append: unasked, appendWatched: unasked, flush: unasked },
   calls: { call: unasked, calls: unasked },
   statistics: { statistics: unasked },

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { Problem } from '../errors.js';
+import { type Mistake, Problem } from '../errors.js';
 
 /** Why some bytes are not JSON. */
 export interface NotJson {
@@ -30,9 +30,13 @@ export function readJson(bytes: Buffer): JsonReading {
 export function parseJson(bytes: Buffer): unknown {
   const reading = readJson(bytes);
   if ('value' in reading) return reading.value;
-  throw new Problem('malformed_body', {
-    detail: `The body is not JSON in UTF-8: ${reading.fault.message}.`,
-    errors: [{ pointer: '', ...reading.fault }],
+  throw malformedBody(reading.fault);
+}
+
+export function malformedBody(fault: Pick<Mistake, 'code' | 'message'>): Problem {
+  return new Problem('malformed_body', {
+    detail: `The body is not JSON in UTF-8: ${fault.message}.`,
+    errors: [{ pointer: '', ...fault }],
   });
 }
 

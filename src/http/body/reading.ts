@@ -8,13 +8,18 @@ import { GrowingBytes } from './growing-bytes.js';
 import { parseJson } from './json.js';
 import { type TakeChunk, readWire } from './wire.js';
 
-/** A JSON body, read whole. */
+/** A JSON body that has arrived whole. */
 export class JsonBody {
-  constructor(
-    /** As received, after inflating. */
-    readonly bytes: Buffer,
-    readonly value: unknown,
-  ) {}
+  /** @param bytes as received, after inflating */
+  constructor(readonly bytes: Buffer) {}
+
+  /**
+   * What the bytes say, read anew at each call.
+   * @throws Problem `malformed_body`
+   */
+  parse(): unknown {
+    return parseJson(this.bytes);
+  }
 }
 
 /** An NDJSON body, still on the wire. */
@@ -54,7 +59,7 @@ export async function readJsonBody(
     several.append(chunk);
   });
   const bytes = kept.first ?? several.take();
-  return bytes.length === 0 ? null : new JsonBody(bytes, parseJson(bytes));
+  return bytes.length === 0 ? null : new JsonBody(bytes);
 }
 
 /** For content types nobody reads, or none: an empty body has no type that could be wrong. */

@@ -55,7 +55,7 @@ export function readJsonBodies(scope: FastifyInstance, budget: BodyBudget): void
     request.bodyLease = budget.lease();
     const body = await readJsonBody(wire, request.headers, request.bodyLease);
     request.bodyLease.release();
-    return body === null ? {} : body.value;
+    return body === null ? {} : body.parse();
   });
 }
 

@@ -8,7 +8,10 @@ import { updateStates } from './states.js';
 import { storedAlready } from './stored-already.js';
 
 /** In the order in which every transaction touches the tables. */
-const TABLES = { call: 'calls', click: 'clicks', result: 'results' } as const satisfies Record<EventType, string>;
+const TABLES = { call: 'calls', click: 'clicks', result: 'results' } as const satisfies Record<
+  EventType,
+  string
+>;
 const TYPES: readonly EventType[] = ['call', 'click', 'result'];
 
 const statementOf = (type: EventType): string =>
@@ -60,7 +63,7 @@ export async function insertNew(
   wariness: Wariness,
 ): Promise<Found> {
   let found = wariness.looksFirst ? await lookUp(client, groups) : NONE;
-  for (let collisions = 0; ; ) {
+  for (let collisions = 0; ;) {
     await client.query('savepoint before_copy');
     try {
       await copyNew(client, groups, found);
@@ -70,7 +73,8 @@ export async function insertNew(
       if (!isCollision(error)) throw error;
       wariness.collided();
       // Under a name of its own: to PostgreSQL's code the event would be to blame.
-      if (++collisions > MAX_COLLISIONS) throw new Error('the events of a batch were stored by others, time and again');
+      if (++collisions > MAX_COLLISIONS)
+        throw new Error('the events of a batch were stored by others, time and again');
       await client.query('rollback to savepoint before_copy');
       found = await lookUp(client, groups);
     }
@@ -97,6 +101,7 @@ async function copyNew(client: pg.ClientBase, groups: IdentitiesByType, found: F
 
 /** One of our own keys refused a row: an index that somebody else made speaks of the data. */
 function isCollision(error: unknown): boolean {
-  if (errorCode(error) !== UNIQUE_VIOLATION || !(error instanceof Error) || !('constraint' in error)) return false;
+  if (errorCode(error) !== UNIQUE_VIOLATION || !(error instanceof Error) || !('constraint' in error))
+    return false;
   return TYPES.some((type) => error.constraint === `${TABLES[type]}_pkey`);
 }

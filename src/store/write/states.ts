@@ -101,7 +101,10 @@ export async function updateStates(
   const changes = new Changes();
   for (const { offered } of clicks) changes.addClick(columnsOfLine('click', offered.row));
   for (const { key, offered } of results) changes.addResult(key, columnsOfLine('result', offered.row));
-  await client.query({ ...UPDATE, values: [JSON.stringify(changes.users()), JSON.stringify(changes.states())] });
+  await client.query({
+    ...UPDATE,
+    values: [JSON.stringify(changes.users()), JSON.stringify(changes.states())],
+  });
 }
 
 class Changes {
@@ -113,7 +116,8 @@ class Changes {
     const isBet = click['action'] === 'bet';
     const change = this.#of(callId);
     change.clicks++;
-    if (at != null && (change.firstClickedAt === null || at < change.firstClickedAt)) change.firstClickedAt = at;
+    if (at != null && (change.firstClickedAt === null || at < change.firstClickedAt))
+      change.firstClickedAt = at;
     if (at != null && (change.lastClickedAt === null || at > change.lastClickedAt)) change.lastClickedAt = at;
     if (userId == null) {
       change.anonymousClicked++;
@@ -126,7 +130,8 @@ class Changes {
     const change = this.#of(result['call_id']);
     const rank = `${result['settled_at'] ?? ''}\t${key}`;
     const isLater = (part: Part | null): boolean => part === null || rank > part.rank;
-    if (result['has_settlement'] === 'true' && isLater(change.settlement)) change.settlement = { rank, result };
+    if (result['has_settlement'] === 'true' && isLater(change.settlement))
+      change.settlement = { rank, result };
     if (result['has_closing'] === 'true' && isLater(change.closing)) change.closing = { rank, result };
   }
 

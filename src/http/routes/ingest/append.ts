@@ -1,6 +1,7 @@
 import type { FastifyRequest } from 'fastify';
 import { ID_RULE, isId } from '../../../events/identity.js';
 import type { DoorObserver, Intake, Outcome } from '../../deps.js';
+import type { Judging } from '../../judging/judging.js';
 import { toProblem } from '../../errors.js';
 import { WAIT_STORED_MS } from '../../limits.js';
 import type { WaitQuery } from '../../schemas/ingest.js';
@@ -8,6 +9,7 @@ import { textHeader, wrongHeader } from './headers.js';
 
 /** What the routes for events work with. */
 export interface IngestDeps {
+  readonly judging: Judging;
   readonly intake: Intake;
   readonly observer: DoorObserver;
 }

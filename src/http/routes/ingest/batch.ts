@@ -1,7 +1,7 @@
-import { type AcceptInput, accept } from '../../../events/accept.js';
-import type { UtcTime } from '../../../lib/time.js';
+import { type AcceptInput, accept, type Verdict } from '../../../events/accept.js';
 import type { DoorObserver, Outcome } from '../../deps.js';
 import { firstCode, type Mistake, Problem } from '../../errors.js';
+import type { Delivery, Judgement } from '../../judging/judgement.js';
 import { MAX_EVENTS_PER_REQUEST } from '../../limits.js';
 import type { BatchAnswer } from '../../schemas/ingest.js';
 
@@ -18,10 +18,7 @@ export class Batch {
   readonly #ids: (string | null)[] = [];
   readonly #rejected: { index: number; errors: Mistake[] }[] = [];
 
-  constructor(
-    private readonly receivedAt: UtcTime,
-    private readonly source: string | null,
-  ) {}
+  constructor(readonly delivery: Delivery) {}
 
   get size(): number {
     return this.#ids.length;
@@ -33,13 +30,17 @@ export class Batch {
    */
   add(event: BatchItem, locate: (pointer: string) => string = asItIs): void {
     this.#makeRoom();
-    const verdict = accept({ ...event, receivedAt: this.receivedAt, source: this.source });
-    if (!verdict.ok) {
-      this.#note(verdict.errors.map((error) => ({ ...error, pointer: locate(error.pointer) })));
-      return;
-    }
-    this.records.push(verdict.record);
-    this.#ids.push(verdict.eventId);
+    this.#settle(accept({ ...event, ...this.delivery }), locate);
+  }
+
+  /**
+   * As `add`, for an event that has been judged.
+   * @throws Problem `too_many_events`
+   */
+  take(judgement: Judgement): void {
+    this.#makeRoom();
+    if ('fault' in judgement) this.#note([{ pointer: '', ...judgement.fault }]);
+    else this.#settle(judgement, asItIs);
   }
 
   /** As `add`, for an event that has no bytes of its own, being a part of something larger. */
@@ -57,8 +58,9 @@ export class Batch {
 
   /** To be called once, when the whole body has been read. */
   tell(observer: DoorObserver): void {
-    observer.eventsReceived(this.source, this.size);
-    for (const { errors } of this.#rejected) observer.eventRejected(this.source, firstCode(errors));
+    const { source } = this.delivery;
+    observer.eventsReceived(source, this.size);
+    for (const { errors } of this.#rejected) observer.eventRejected(source, firstCode(errors));
   }
 
   /** @param outcomes one per record; null: not waited for */
@@ -88,6 +90,13 @@ export class Batch {
       detail: `There may be ${message}; none of these was taken.`,
       errors: [{ pointer: '', code: 'too_many_events', message }],
     });
+  }
+
+  #settle(verdict: Verdict, locate: (pointer: string) => string): void {
+    if (verdict.ok) {
+      this.records.push(verdict.record);
+      this.#ids.push(verdict.eventId);
+    } else this.#note(verdict.errors.map((error) => ({ ...error, pointer: locate(error.pointer) })));
   }
 
   #note(mistakes: readonly Mistake[]): void {

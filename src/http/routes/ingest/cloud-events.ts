@@ -32,18 +32,19 @@ export async function fillFromCloudEvents(
   idempotencyKey: string | undefined,
 ): Promise<void> {
   const key = idempotencyKey === undefined ? undefined : { idempotencyKey };
+  const value = body.parse();
   switch (mode) {
     case 'binary':
-      addEvent(batch, attributesOf(request), body.value, inHeaders, key);
+      addEvent(batch, attributesOf(request), value, inHeaders, key);
       return;
     case 'structured':
-      if (!isJsonObject(body.value))
+      if (!isJsonObject(value))
         throw notEvents('', 'wrong_type', 'expected one CloudEvent; many go as cloudevents-batch+json');
-      addEnvelope(batch, body.value, key);
+      addEnvelope(batch, value, key);
       return;
     case 'batched':
       refuseIdempotencyKey(idempotencyKey);
-      await addEnvelopes(batch, body.value);
+      await addEnvelopes(batch, value);
   }
 }
 

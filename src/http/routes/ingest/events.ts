@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { utcNow } from '../../clock.js';
 import { JsonBody, NdjsonBody } from '../../body/reading.js';
 import { Problem, unsupportedMediaType } from '../../errors.js';
+import type { Judging } from '../../judging/judging.js';
 import type { WaitQuery } from '../../schemas/ingest.js';
 import { append, idempotencyKeyOf, type IngestDeps } from './append.js';
 import { Batch } from './batch.js';
@@ -12,7 +13,7 @@ import { fillFromJson, fillFromNdjson } from './fill-batch.js';
 export function eventsRoute(scope: FastifyInstance, deps: IngestDeps): void {
   scope.post<{ Querystring: WaitQuery }>('/v1/events', { schema: eventsSchema }, async (request, reply) => {
     try {
-      const batch = await readBatch(request);
+      const batch = await readBatch(request, deps.judging);
       batch.tell(deps.observer);
       const outcomes = batch.records.length === 0 ? null : await append(deps, request, batch.records);
       return await reply.code(batch.status(outcomes)).send(batch.answer(outcomes));
@@ -23,14 +24,14 @@ export function eventsRoute(scope: FastifyInstance, deps: IngestDeps): void {
 }
 
 /** @throws Problem when the body as a whole cannot be read or holds nothing */
-async function readBatch(request: FastifyRequest): Promise<Batch> {
-  const batch = new Batch(utcNow(), request.keyName);
+async function readBatch(request: FastifyRequest, judging: Judging): Promise<Batch> {
+  const batch = new Batch({ receivedAt: utcNow(), source: request.keyName });
   const key = idempotencyKeyOf(request);
   const { body } = request;
   const mode = cloudEventsMode(request.headers);
   if (body instanceof NdjsonBody) {
     if (mode !== null) throw unsupportedMediaType('application/json where ce- headers tell of a CloudEvent');
-    await fillFromNdjson(batch, body, key);
+    await fillFromNdjson(batch, body, judging, key);
   } else if (body instanceof JsonBody) {
     if (mode === null) await fillFromJson(batch, body, key);
     else await fillFromCloudEvents(batch, mode, body, request, key);

@@ -1,11 +1,10 @@
 /** How the events of a body get into a batch, without keeping the event loop from others. */
 import { jsonPointer } from '../../../lib/json-pointer.js';
-import { readJson } from '../../body/json.js';
-import { type Line, LineSplitter } from '../../body/lines.js';
 import type { JsonBody, NdjsonBody } from '../../body/reading.js';
 import { Turn } from '../../body/turns.js';
 import { Problem } from '../../errors.js';
-import { MAX_JSON_BYTES } from '../../limits.js';
+import type { Judgement } from '../../judging/judgement.js';
+import type { Judging } from '../../judging/judging.js';
 import type { Batch } from './batch.js';
 
 /** One event, an array of them, or `{ "events": [...] }`. */
@@ -14,10 +13,11 @@ export async function fillFromJson(
   body: JsonBody,
   idempotencyKey: string | undefined,
 ): Promise<void> {
-  const events = eventsOf(body.value);
+  const value = body.parse();
+  const events = eventsOf(value);
   if (events === null) {
     batch.add({
-      body: body.value,
+      body: value,
       payload: body.bytes,
       ...(idempotencyKey === undefined ? undefined : { idempotencyKey }),
     });
@@ -35,31 +35,29 @@ export async function fillFromJson(
 export async function fillFromNdjson(
   batch: Batch,
   body: NdjsonBody,
+  judging: Judging,
   idempotencyKey: string | undefined,
 ): Promise<void> {
   refuseIdempotencyKey(idempotencyKey);
-  const turn = new Turn();
-  const splitter = new LineSplitter(MAX_JSON_BYTES);
-  const addAll = async (lines: Iterable<Line>): Promise<void> => {
-    for (const line of lines) {
-      addLine(batch, line);
-      if (turn.isOver()) await turn.next();
-    }
+  const lines = judging.lines(batch.delivery);
+  const take = async (judgements: Promise<readonly Judgement[]>): Promise<void> => {
+    for (const judgement of await judgements) batch.take(judgement);
   };
-  await body.read((chunk) => addAll(splitter.push(chunk)));
-  await addAll(splitter.end());
-}
-
-function addLine(batch: Batch, line: Line): void {
-  if (line === null) {
-    const message = `a line may have at most ${MAX_JSON_BYTES / 1024 / 1024} MiB`;
-    batch.reject([{ pointer: '', code: 'line_too_long', message }]);
-    return;
+  try {
+    // A chunk is read while the one before it is judged.
+    let judged = Promise.resolve();
+    await body.read((chunk) => {
+      const before = judged;
+      judged = take(lines.push(chunk));
+      // Whoever waits for the next hears of it.
+      judged.catch(() => undefined);
+      return before;
+    });
+    await judged;
+    await take(lines.end());
+  } finally {
+    lines.close();
   }
-  if (isBlank(line)) return;
-  const reading = readJson(line);
-  if ('fault' in reading) batch.reject([{ pointer: '', ...reading.fault }]);
-  else batch.add({ body: reading.value, payload: line });
 }
 
 /** @returns null for a single event */
@@ -89,10 +87,6 @@ export function refuseIdempotencyKey(key: string | undefined): void {
     detail: `Idempotency-Key ${message}.`,
     errors: [{ pointer: 'header:idempotency-key', code: 'not_allowed', message }],
   });
-}
-
-function isBlank(line: Buffer): boolean {
-  return line.every((byte) => byte === 0x20 || byte === 0x09 || byte === 0x0d);
 }
 
 /** Array.isArray without its `any`. */

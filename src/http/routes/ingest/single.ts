@@ -1,11 +1,13 @@
 /** The three routes that take one event, whose type their path implies. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { type Verdict, accept } from '../../../events/accept.js';
+import type { Verdict } from '../../../events/accept.js';
 import type { EventType } from '../../../events/identity.js';
 import { utcNow } from '../../clock.js';
+import { malformedBody } from '../../body/json.js';
 import { JsonBody } from '../../body/reading.js';
 import type { DoorObserver, Outcome } from '../../deps.js';
 import { firstCode, Problem } from '../../errors.js';
+import { judge } from '../../judging/judgement.js';
 import type { CallPath, WaitQuery } from '../../schemas/ingest.js';
 import { checkPathId } from '../path-id.js';
 import { append, idempotencyKeyOf, type IngestDeps } from './append.js';
@@ -19,14 +21,14 @@ const NO_BYTES = Buffer.alloc(0);
 
 export function singleEventRoutes(scope: FastifyInstance, deps: IngestDeps): void {
   scope.post<{ Querystring: WaitQuery }>('/v1/calls', { schema: callSchema }, async (request, reply) => {
-    const event = judge(request, 'call', null, deps.observer);
+    const event = judged(deps.observer, request, 'call', undefined);
     const outcome = await setDown(deps, request, event);
     reply.header('location', `/v1/calls/${encodeURIComponent(event.callId)}`);
     return answer(reply, outcome, { call_id: event.callId });
   });
 
   const postEvent = (type: 'click' | 'result') => async (request: EventRequest, reply: FastifyReply) => {
-    const event = judge(request, type, checkPathId(request.params.call_id), deps.observer);
+    const event = judged(deps.observer, request, type, checkPathId(request.params.call_id));
     const outcome = await setDown(deps, request, event);
     return answer(reply, outcome, { event_id: event.eventId, call_id: event.callId });
   };
@@ -35,30 +37,24 @@ export function singleEventRoutes(scope: FastifyInstance, deps: IngestDeps): voi
 }
 
 /** @throws Problem with every mistake of the event */
-function judge(
+function judged(
+  observer: DoorObserver,
   request: CallRequest,
   type: EventType,
-  pathCallId: string | null,
-  observer: DoorObserver,
+  pathCallId: string | undefined,
 ): Accepted {
   const { body } = request;
-  const json = body instanceof JsonBody ? body : null;
-  if (json === null && type !== 'click') {
+  const bytes = body instanceof JsonBody ? body.bytes : NO_BYTES;
+  if (bytes.length === 0 && type !== 'click') {
     throw new Problem('empty_body', {
       detail: `A ${type} has to be in the body, as JSON.`,
       errors: [{ pointer: '', code: 'empty_body', message: `expected a ${type} as JSON` }],
     });
   }
   const idempotencyKey = idempotencyKeyOf(request);
-  const verdict = accept({
-    body: json?.value,
-    payload: json?.bytes ?? NO_BYTES,
-    receivedAt: utcNow(),
-    source: request.keyName,
-    type,
-    ...(pathCallId === null ? undefined : { pathCallId }),
-    ...(idempotencyKey === undefined ? undefined : { idempotencyKey }),
-  });
+  const delivery = { receivedAt: utcNow(), source: request.keyName };
+  const verdict = judge({ bytes, type, pathCallId, idempotencyKey, ...delivery });
+  if ('fault' in verdict) throw malformedBody(verdict.fault);
   observer.eventsReceived(request.keyName, 1);
   if (verdict.ok) return verdict;
   observer.eventRejected(request.keyName, firstCode(verdict.errors));
