@@ -18,9 +18,9 @@ const NUMBERS = /^(odds|stake|closing_line|clv)_[ab]$|^(roi_percent|total_stake|
 export function decodeRecord(bytes: Uint8Array): DecodedRecord {
   const record = readRecord(Buffer.from(bytes));
   const { type, fingerprint, payload } = record;
-  const { fingerprint: _, ...columns } = columnsOfLine(type, record.row);
+  const columns = Object.entries(columnsOfLine(type, record.row)).filter(([name]) => name !== 'fingerprint');
   const row = Object.fromEntries(
-    Object.entries(columns).map(([name, text]) => [name, text === null ? null : valueOf(name, text)]),
+    columns.map(([name, text]) => [name, text === null ? null : valueOf(name, text)]),
   );
   // The columns of the line are those of the row of this type.
   return { event: { type, row } as unknown as StoredEvent, fingerprint, payload, ...record.provenance };

@@ -66,5 +66,5 @@ function storableText(text: string): string {
 }
 
 function storableOrNull(text: string | null | undefined): string | null {
-  return text == null ? null : storableText(text);
+  return typeof text === 'string' ? storableText(text) : null;
 }

@@ -112,14 +112,13 @@ class Changes {
   readonly #users = new Map<string, User>();
 
   addClick(click: RowColumns): void {
-    const { call_id: callId, user_id: userId, clicked_at: at } = click;
+    const { call_id: callId = null, user_id: userId = null, clicked_at: clickedAt = null } = click;
     const isBet = click['action'] === 'bet';
     const change = this.#of(callId);
     change.clicks++;
-    if (at != null && (change.firstClickedAt === null || at < change.firstClickedAt))
-      change.firstClickedAt = at;
-    if (at != null && (change.lastClickedAt === null || at > change.lastClickedAt)) change.lastClickedAt = at;
-    if (userId == null) {
+    change.firstClickedAt = earlier(change.firstClickedAt, clickedAt);
+    change.lastClickedAt = later(change.lastClickedAt, clickedAt);
+    if (userId === null) {
       change.anonymousClicked++;
       if (isBet) change.anonymousBet++;
     } else this.#addUser(callId ?? '', userId, isBet);
@@ -182,4 +181,14 @@ class Changes {
     this.#calls.set(callId ?? '', change);
     return change;
   }
+}
+
+/* Times are of equal length in UTC, so their texts compare as they do. */
+
+function earlier(a: string | null, b: string | null): string | null {
+  return a === null || (b !== null && b < a) ? b : a;
+}
+
+function later(a: string | null, b: string | null): string | null {
+  return a === null || (b !== null && b > a) ? b : a;
 }
