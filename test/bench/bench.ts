@@ -1,104 +1,87 @@
 /** Measures every contender in rounds, one after another within each round, on a PostgreSQL of its own. */
-import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { statfs } from 'node:fs/promises';
 import { cpus, loadavg, tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { type Contender, contenders } from './contenders.js';
-import { Databases } from './databases.js';
-import { Load } from './load.js';
-import { type Sample, type Spread, spreadOf } from './statistics.js';
-
-export interface Settings {
-  readonly rounds: number;
-  /** Of the contenders that take single calls. */
-  readonly connections: number;
-  readonly durationS: number;
-  readonly warmUpS: number;
-  /** Events of the contenders that take many at once. */
-  readonly rows: number;
-  readonly warmUpRows: number;
-  /** What node is to run as the service. */
-  readonly service: readonly string[];
-}
-
-/** What contenders need to measure themselves. */
-export interface Bench {
-  readonly settings: Settings;
-  readonly databases: Databases;
-  readonly load: Load;
-  /** A new directory, open to be passed through. */
-  directory(): Promise<string>;
-}
+import { type Contender, contenders, type Round, type Settings } from './contenders.js';
+import { Ground } from './ground.js';
+import { type Figures, type Sample, type Spread, spreadOf, spreadsOf } from './statistics.js';
 
 export interface Line {
   readonly title: string;
-  readonly figures: { readonly [Figure in keyof Sample]: Spread | null };
-  /** This contender's rate by that of another in the same round. */
+  readonly headline: Contender['headline'];
+  readonly figures: Figures;
+  /** This contender's headline by that of another in the same round. */
   readonly ratios: readonly { readonly to: string; readonly spread: Spread | null }[];
 }
 
 export interface Report {
   readonly settings: Settings;
-  readonly machine: { readonly cpus: number; readonly node: string; readonly postgres: string };
+  readonly machine: Machine;
   /** Of the last minute, before the first round. */
   readonly loadAverage: number;
   readonly lines: readonly Line[];
 }
 
+interface Machine {
+  readonly cpus: number;
+  readonly node: string;
+  readonly postgres: string;
+  /** The disk is none: nothing that is written there costs, nor is it counted. */
+  readonly inMemory: boolean;
+}
+
 /** @param progress hears of each measurement */
 export async function runBench(settings: Settings, progress: (note: string) => void): Promise<Report> {
   const loadAverage = loadavg()[0] ?? 0;
-  const root = await mkdtemp(join(tmpdir(), 'call-logger-bench-'));
-  await chmod(root, 0o711);
-  const load = new Load();
-  const databases = await Databases.start(root);
-  let directories = 0;
-  const directory = async (): Promise<string> => {
-    const path = join(root, `run-${++directories}`);
-    await mkdir(path, { mode: 0o711 });
-    return path;
-  };
-  const samples = new Map<Contender, Sample[]>(contenders.map((contender) => [contender, []]));
-  try {
-    for (let round = 1; round <= settings.rounds; round++) {
+  return Ground.with(settings.service, async (ground) => {
+    const rounds: Map<Contender, Sample>[] = [];
+    for (let n = 1; n <= settings.rounds; n++) {
+      const round = new Map<Contender, Sample>();
+      rounds.push(round);
       for (const contender of contenders) {
-        const sample = await contender.measure({ settings, databases, load, directory });
-        samples.get(contender)?.push(sample);
-        progress(`round ${round}: ${contender.title}: ${Math.round(sample.rate)}/s`);
+        const sample = await contender.measure(ground, settings, round);
+        round.set(contender, sample);
+        progress(`round ${n}: ${contender.title}: ${summary(sample)}`);
       }
     }
-  } finally {
-    await load.stop();
-    await databases.stop();
-    await rm(root, { recursive: true, force: true });
-  }
+    return {
+      settings,
+      machine: await machineOf(ground),
+      loadAverage,
+      lines: contenders.map((contender) => lineOf(contender, rounds)),
+    };
+  });
+}
+
+const TMPFS = 0x01021994;
+
+async function machineOf({ databases }: Ground): Promise<Machine> {
+  const { type } = await statfs(tmpdir());
   return {
-    settings,
-    machine: { cpus: cpus().length, node: process.version, postgres: databases.version },
-    loadAverage,
-    lines: contenders.map((contender) => lineOf(contender, samples)),
+    cpus: cpus().length,
+    node: process.version,
+    postgres: databases.version,
+    inMemory: type === TMPFS,
   };
 }
 
-function lineOf(contender: Contender, samples: ReadonlyMap<Contender, readonly Sample[]>): Line {
-  const own = samples.get(contender) ?? [];
-  const figure = (name: keyof Sample): Spread | null => spreadOf(own.map((sample) => sample[name]));
+function summary({ acknowledgedPerS, landedPerS, p99Ms }: Sample): string {
+  const parts = [
+    acknowledgedPerS === null ? null : `${Math.round(acknowledgedPerS)}/s acknowledged`,
+    landedPerS === null ? null : `${Math.round(landedPerS)}/s landed`,
+    p99Ms === null ? null : `p99 ${p99Ms.toFixed(1)} ms`,
+  ];
+  return parts.filter((part) => part !== null).join(', ');
+}
+
+function lineOf(contender: Contender, rounds: readonly Round[]): Line {
+  const { title, headline, against } = contender;
+  const figure = (of: Contender, round: Round): number => round.get(of)?.[headline] ?? NaN;
+  const ratios = (other: Contender): number[] =>
+    rounds.map((round) => figure(contender, round) / figure(other, round));
   return {
-    title: contender.title,
-    figures: {
-      rate: figure('rate'),
-      errors: figure('errors'),
-      p50Ms: figure('p50Ms'),
-      p99Ms: figure('p99Ms'),
-      p999Ms: figure('p999Ms'),
-      serviceCpuUs: figure('serviceCpuUs'),
-      postgresCpuUs: figure('postgresCpuUs'),
-      peakRssMb: figure('peakRssMb'),
-      loadCpuPercent: figure('loadCpuPercent'),
-      landedAfterMs: figure('landedAfterMs'),
-    },
-    ratios: contender.against.map((other) => ({
-      to: other.name,
-      spread: spreadOf(own.map(({ rate }, round) => rate / (samples.get(other)?.[round]?.rate ?? NaN))),
-    })),
+    title,
+    headline,
+    figures: spreadsOf(rounds.flatMap((round) => round.get(contender) ?? [])),
+    ratios: against.map((other) => ({ to: other.name, spread: spreadOf(ratios(other)) })),
   };
 }

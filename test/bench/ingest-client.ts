@@ -1,32 +1,42 @@
 /** What the bench says to a running service. */
 import type { FixtureEvent } from './rows.js';
 
-/** Request bodies, and how many events they hold together. */
-export interface Bodies {
+/** A request body, and how many events it holds. */
+export interface Body {
   readonly events: number;
-  readonly ndjson: readonly Buffer[];
+  readonly ndjson: Buffer;
 }
 
 /** NDJSON bodies of at most so many events each. */
-export function ndjsonBodies(events: Iterable<FixtureEvent>, eventsPerBody: number): Bodies {
-  const lines = Array.from(events, (event) => JSON.stringify(event));
-  const ndjson: Buffer[] = [];
-  for (let at = 0; at < lines.length; at += eventsPerBody) {
-    ndjson.push(Buffer.from(lines.slice(at, at + eventsPerBody).join('\n')));
+export function* ndjsonBodies(events: Iterable<FixtureEvent>, eventsPerBody: number): Generator<Body> {
+  let lines: string[] = [];
+  const body = (): Body => ({ events: lines.length, ndjson: Buffer.from(lines.join('\n')) });
+  for (const event of events) {
+    lines.push(JSON.stringify(event));
+    if (lines.length < eventsPerBody) continue;
+    yield body();
+    lines = [];
   }
-  return { events: lines.length, ndjson };
+  if (lines.length > 0) yield body();
 }
 
-/** Posts the bodies in order, `senders` of them at a time. @throws Error for any answer but 202 */
-export async function postAll(url: string, { ndjson }: Bodies, senders: number): Promise<void> {
-  let next = 0;
+/** Connections that post batches at once: while one waits for its answer, the other keeps the door busy. */
+const SENDERS = 2;
+
+/** Posts the bodies in order. @returns how many events they held @throws Error for any answer but 202 */
+export async function postAll(url: string, bodies: Iterable<Body>): Promise<number> {
+  const queue = bodies[Symbol.iterator]();
+  let posted = 0;
   const send = async (): Promise<void> => {
-    for (let body = ndjson[next++]; body !== undefined; body = ndjson[next++]) {
-      const response = await post(`${url}/v1/events`, 'application/x-ndjson', body);
+    for (let item = queue.next(); item.done !== true; item = queue.next()) {
+      const { events, ndjson } = item.value;
+      const response = await post(`${url}/v1/events`, 'application/x-ndjson', ndjson);
       if (response.status !== 202) throw new Error(`a batch was answered with ${response.status}`);
+      posted += events;
     }
   };
-  await Promise.all(Array.from({ length: senders }, send));
+  await Promise.all(Array.from({ length: SENDERS }, send));
+  return posted;
 }
 
 const FLUSH_TIMEOUT_S = 120;
@@ -41,21 +51,28 @@ export async function flush(url: string): Promise<void> {
   if (status !== 200) throw new Error(`a flush was answered with ${status}`);
 }
 
-/**
- * How many of the events a service was sent are not rows of their own: acknowledged and not there, duplicate, dead
- * letter. To be asked after a flush. Those still on the spool came after it, when the load was already cut off.
- */
-export async function notStored(url: string, acknowledged: number): Promise<number> {
-  const response = await fetch(`${url}/v1/admin/status`);
-  // As in the service's description of the route.
-  const { counts } = (await response.json()) as { counts: Counts };
-  return Math.max(0, acknowledged - counts.stored) + counts.duplicate + counts.dead_letter;
-}
-
-interface Counts {
+/** What became of the events of a spool, as far as the service knows: nothing before it has asked the database. */
+export interface Counts {
   readonly stored: number;
   readonly duplicate: number;
   readonly dead_letter: number;
+}
+
+export async function countsOf(url: string): Promise<Counts> {
+  const response = await fetch(`${url}/v1/admin/status`);
+  // As in the service's description of the route.
+  const { counts } = (await response.json()) as { counts: Record<keyof Counts, number | null> };
+  const { stored, duplicate, dead_letter } = counts;
+  return { stored: stored ?? 0, duplicate: duplicate ?? 0, dead_letter: dead_letter ?? 0 };
+}
+
+/**
+ * How many events that were acknowledged from one look to the other did not become rows of their own: they are not there,
+ * duplicate or dead letter. More rows than that are of requests that were under way when the load was cut off.
+ */
+export function countMissing(before: Counts, after: Counts, acknowledged: number): number {
+  const grown = (name: keyof Counts): number => after[name] - before[name];
+  return Math.max(0, acknowledged - grown('stored')) + grown('duplicate') + grown('dead_letter');
 }
 
 async function post(url: string, type: string, body: Buffer): Promise<Response> {

@@ -1,56 +1,55 @@
-import type { Bench } from './bench.js';
-import { flush, notStored } from './ingest-client.js';
-import type { Server } from './processes.js';
-import type { Sample } from './statistics.js';
-import { cpuMs, familyCpuMs, peakRssMb, perEventUs } from './usage.js';
+import { meterBytes, meterCpu } from './costs.js';
+import type { Ground } from './ground.js';
+import { countMissing } from './ingest-client.js';
+import { nothingKnown, type Sample } from './statistics.js';
+import type { Target } from './targets.js';
+import { peakRssMb } from './usage.js';
 
-export interface SinglesServer {
-  readonly server: Server;
-  /** The service itself, which tells how far it is. */
-  readonly isOurs: boolean;
-  /** What it acknowledges is carried into the store. */
-  readonly drains: boolean;
+export interface SinglesRun {
+  readonly connections: number;
+  readonly durationS: number;
+  readonly warmUpS: number;
+  /** As of a load. */
+  readonly eventBytes?: number;
+  /** As of a load; the warm-up does without. */
+  readonly ratePerS?: number;
 }
 
 /** POST /v1/calls, one call each. */
 export async function measureSingles(
-  bench: Bench,
-  open: (bench: Bench, databaseUrl: string) => Promise<SinglesServer>,
+  ground: Ground,
+  { server, landing }: Target,
+  { connections, durationS, warmUpS, eventBytes, ratePerS }: SinglesRun,
 ): Promise<Sample> {
-  const database = await bench.databases.create();
-  const opened = await open(bench, database.url);
-  try {
-    return await measure(bench, opened);
-  } finally {
-    await opened.server.stop();
-    await database.drop();
-  }
-}
+  const { load, databases } = ground;
+  const target = { url: server.url, connections, eventBytes };
+  const payers = { pid: server.pid, databases: landing && databases };
+  const counts = await landing?.counts();
+  const bytes = meterBytes(payers);
+  const warmUp = await load.run({ ...target, durationS: warmUpS, prefix: ground.prefix() });
+  await landing?.landed();
 
-async function measure(bench: Bench, { server, isOurs, drains }: SinglesServer): Promise<Sample> {
-  const { settings, databases, load } = bench;
-  const target = { url: server.url, connections: settings.connections };
-  if (isOurs) await flush(server.url);
-  const warmUp = await load.run({ ...target, durationS: settings.warmUpS, prefix: 'warm-up' });
-  if (drains) await flush(server.url);
-
-  const before = { service: cpuMs(server.pid), postgres: familyCpuMs(databases.pid) };
-  const result = await load.run({ ...target, durationS: settings.durationS, prefix: 'run' });
+  const cpu = meterCpu(payers);
+  const result = await load.run({ ...target, durationS, prefix: ground.prefix(), ratePerS });
+  const { acknowledged, seconds } = result;
   const endedAt = performance.now();
-  if (drains) await flush(server.url);
-  const landedAfterMs = drains ? performance.now() - endedAt : null;
-  const after = { service: cpuMs(server.pid), postgres: familyCpuMs(databases.pid) };
+  await landing?.landed();
+  const landedAfterMs = landing && performance.now() - endedAt;
+  const cpuUsed = cpu(acknowledged);
+  const all = warmUp.acknowledged + acknowledged;
   return {
-    rate: result.acknowledged / result.seconds,
-    errors:
-      result.errors + (drains ? await notStored(server.url, warmUp.acknowledged + result.acknowledged) : 0),
+    ...nothingKnown,
+    acknowledgedPerS: acknowledged / seconds,
+    landedPerS: landedAfterMs === null ? null : acknowledged / (seconds + landedAfterMs / 1000),
+    errors: result.errors + (landing && counts ? countMissing(counts, await landing.counts(), all) : 0),
     p50Ms: result.p50Ms,
     p99Ms: result.p99Ms,
     p999Ms: result.p999Ms,
-    serviceCpuUs: perEventUs(before.service, after.service, result.acknowledged),
-    postgresCpuUs: drains ? perEventUs(before.postgres, after.postgres, result.acknowledged) : null,
+    landedAfterMs,
+    ...cpuUsed,
+    ...(await bytes(all)),
     peakRssMb: peakRssMb(server.pid),
     loadCpuPercent: result.cpuPercent,
-    landedAfterMs,
+    loadLagMs: result.lagMs,
   };
 }

@@ -8,7 +8,7 @@ import { arbitrageCalls } from '../../src/store/schema/index.js';
 import { withClient } from './databases.js';
 import type { ReadsClient } from './reads-client.js';
 import type { Facts } from './reads-facts.js';
-import { cpuMs, perEventUs, rssMb } from './usage.js';
+import { cpuUs, perEvent, rssMb } from './usage.js';
 
 export interface ExportKind {
   readonly title: string;
@@ -50,14 +50,14 @@ export async function measureExport(
   kind: ExportKind,
 ): Promise<ExportSample> {
   const memory = watchMemory(pid);
-  const cpuBefore = cpuMs(pid);
+  const cpu = perEvent(() => cpuUs(pid));
   const answer = await client.drain(kind.path, kind.headers).finally(memory.stop);
   if (answer.status !== 200) throw new Error(`${kind.path} was answered with ${answer.status}`);
   return {
     rowsPerS: kind.rows / (answer.ms / 1000),
     mb: answer.bytes / 1e6,
     seconds: answer.ms / 1000,
-    cpuUs: perEventUs(cpuBefore, cpuMs(pid), kind.rows),
+    cpuUs: cpu(kind.rows),
     rssBeforeMb: memory.before,
     rssPeakMb: memory.peak(),
   };

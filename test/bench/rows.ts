@@ -83,7 +83,16 @@ export function* freshMix(prefix: string, calls: number): Generator<FixtureEvent
 }
 
 /** How many events `freshMix` makes for each call. */
-export const EVENTS_PER_CALL = 1 + CLICKS_PER_CALL + 1;
+const EVENTS_PER_CALL = 1 + CLICKS_PER_CALL + 1;
+
+/** Calls only. */
+export const callEvents: Events = function* (prefix, rows) {
+  const source = freshCalls(prefix);
+  for (let n = 0; n < rows; n++) yield source.next().value;
+};
+
+/** Calls, clicks and results as they come. */
+export const mixedEvents: Events = (prefix, rows) => freshMix(prefix, Math.ceil(rows / EVENTS_PER_CALL));
 
 function pick<T>(list: readonly T[], n: number): T {
   const item = list[n % list.length];

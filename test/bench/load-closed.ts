@@ -1,0 +1,55 @@
+/** A closed loop: each connection sends its next call when it has the answer to the last. */
+import autocannon from 'autocannon';
+import { Latencies } from './latencies.js';
+import { callBodies } from './load-bodies.js';
+import type { LoadRequest, LoadResult } from './load.js';
+
+/** How often autocannon looks whether it is time to end. */
+const SAMPLE_MS = 100;
+
+export async function closedLoop({
+  url,
+  connections,
+  durationS,
+  prefix,
+  eventBytes,
+}: LoadRequest): Promise<Omit<LoadResult, 'cpuPercent'>> {
+  const bodyOf = callBodies(prefix, eventBytes);
+  let sent = 0;
+  // autocannon's own histogram knows whole milliseconds only.
+  const latencies = new Latencies();
+  const result = await new Promise<autocannon.Result>((resolve, reject) => {
+    const instance = autocannon(
+      {
+        url: `${url}/v1/calls`,
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        connections,
+        duration: durationS,
+        sampleInt: SAMPLE_MS,
+        requests: [
+          {
+            setupRequest: (request) => {
+              request.body = bodyOf(sent++);
+              return request;
+            },
+          },
+        ],
+      },
+      (error: unknown, outcome) => {
+        if (error instanceof Error) reject(error);
+        else resolve(outcome);
+      },
+    );
+    instance.on('response', (_client, _status, _bytes, ms) => {
+      latencies.record(ms);
+    });
+  });
+  return {
+    acknowledged: result['2xx'],
+    errors: result.non2xx + result.errors,
+    seconds: (result.finish.getTime() - result.start.getTime()) / 1000,
+    ...latencies.percentiles(),
+    lagMs: null,
+  };
+}
