@@ -2,7 +2,7 @@
 import { statfs } from 'node:fs/promises';
 import { cpus, loadavg, tmpdir } from 'node:os';
 import { type Contender, contenders, type Round, type Settings } from './contenders.js';
-import { Ground } from './ground.js';
+import type { Ground } from './ground.js';
 import { type Figures, type Sample, type Spread, spreadOf, spreadsOf } from './statistics.js';
 
 export interface Line {
@@ -30,26 +30,29 @@ interface Machine {
 }
 
 /** @param progress hears of each measurement */
-export async function runBench(settings: Settings, progress: (note: string) => void): Promise<Report> {
+export async function runBench(
+  ground: Ground,
+  settings: Settings,
+  progress: (note: string) => void,
+): Promise<Report> {
   const loadAverage = loadavg()[0] ?? 0;
-  return Ground.with(settings.service, async (ground) => {
-    const rounds: Map<Contender, Sample>[] = [];
-    for (let n = 1; n <= settings.rounds; n++) {
-      const round = new Map<Contender, Sample>();
-      rounds.push(round);
-      for (const contender of contenders) {
-        const sample = await contender.measure(ground, settings, round);
-        round.set(contender, sample);
-        progress(`round ${n}: ${contender.title}: ${summary(sample)}`);
-      }
+  const chosen = contenders.filter(({ name }) => settings.contenders.includes(name));
+  const rounds: Map<Contender, Sample>[] = [];
+  for (let n = 1; n <= settings.rounds; n++) {
+    const round = new Map<Contender, Sample>();
+    rounds.push(round);
+    for (const contender of chosen) {
+      const sample = await contender.measure(ground, settings, round);
+      round.set(contender, sample);
+      progress(`round ${n}: ${contender.title}: ${summary(sample)}`);
     }
-    return {
-      settings,
-      machine: await machineOf(ground),
-      loadAverage,
-      lines: contenders.map((contender) => lineOf(contender, rounds)),
-    };
-  });
+  }
+  return {
+    settings,
+    machine: await machineOf(ground),
+    loadAverage,
+    lines: chosen.map((contender) => lineOf(contender, rounds)),
+  };
 }
 
 const TMPFS = 0x01021994;

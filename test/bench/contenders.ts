@@ -6,9 +6,11 @@ import { measureSingles, type SinglesRun } from './measure-singles.js';
 import { measureSpool } from './measure-spool.js';
 import { callEvents, type Events, mixedEvents } from './rows.js';
 import type { Sample } from './statistics.js';
-import { openFloor, openNaive, openService, type OpenTarget, withTarget } from './targets.js';
+import { openEmpty, openNaive, openService, type OpenTarget, withTarget } from './targets.js';
 
 export interface Settings {
+  /** Some of them, in their order. */
+  readonly contenders: readonly string[];
   readonly rounds: number;
   /** Of the contenders that take single calls. */
   readonly connections: number;
@@ -17,15 +19,13 @@ export interface Settings {
   /** Events of the contenders that take many at once. */
   readonly rows: number;
   readonly warmUpRows: number;
-  /** What node is to run as the service. */
-  readonly service: readonly string[];
 }
 
 /** What was measured in a round so far. */
 export type Round = ReadonlyMap<Contender, Sample>;
 
 export interface Contender {
-  /** Short, for ratios. */
+  /** Short, for ratios and for the command line. */
   readonly name: string;
   readonly title: string;
   /** What it is compared by. */
@@ -44,10 +44,10 @@ const singles = (
     withTarget(ground, open, (target) => measureSingles(ground, target, settings)),
 });
 
-const bare = singles({ name: 'bare', title: 'bare Fastify, empty handler', against: [] }, openFloor('bare'));
+const bare = singles({ name: 'bare', title: 'bare Fastify, empty handler', against: [] }, openEmpty('bare'));
 const floor = singles(
   { name: 'floor', title: 'floor: our door, empty handler', against: [bare] },
-  openFloor('plumbed'),
+  openEmpty('floor'),
 );
 const naive = singles({ name: 'naive', title: 'naive: Fastify, INSERT per request', against: [] }, openNaive);
 const paused = singles(
@@ -67,14 +67,15 @@ const half = (
   ...{ name, title, against, headline: 'p99Ms' },
   measure: (ground, settings, round) => {
     const saturation = round.get(paused)?.acknowledgedPerS ?? null;
-    if (saturation === null) throw new Error('half of what is not known yet');
+    if (saturation === null)
+      throw new Error('half load is half of what "paused" takes: measure that as well');
     const run: SinglesRun = { ...settings, ratePerS: saturation / 2 };
     return withTarget(ground, open, (target) => measureSingles(ground, target, run));
   },
 });
-const floorHalf = half({ name: 'floor', title: 'half load: floor', against: [] }, openFloor('plumbed'));
+const floorHalf = half({ name: 'floor-half', title: 'half load: floor', against: [] }, openEmpty('floor'));
 const pausedHalf = half(
-  { name: 'paused', title: 'half load: call-logger, drain paused', against: [floorHalf] },
+  { name: 'paused-half', title: 'half load: call-logger, drain paused', against: [floorHalf] },
   openService({ drains: false }),
 );
 
@@ -86,18 +87,24 @@ const spool: Contender = {
   measure: (ground, settings) => measureSpool(ground, settings),
 };
 
-const copy = (title: string, events: Events): Contender => ({
-  name: 'COPY',
+const copy = (name: string, title: string, events: Events): Contender => ({
+  name,
   title,
   headline: 'landedPerS',
   against: [],
   measure: (ground, settings) => measureCopy(ground, { ...settings, events }),
 });
-const copyCalls = copy('COPY of calls', callEvents);
-const copyMix = copy('COPY of calls, clicks, results', mixedEvents);
+const copyCalls = copy('COPY', 'COPY of calls', callEvents);
+const copyMix = copy('COPY-mix', 'COPY of calls, clicks, results', mixedEvents);
 
-const ndjson = (title: string, events: Events, eventsPerBody: number, against: Contender): Contender => ({
-  ...{ name: 'NDJSON', title, headline: 'landedPerS', against: [against] },
+const ndjson = (
+  name: string,
+  title: string,
+  events: Events,
+  eventsPerBody: number,
+  against: Contender,
+): Contender => ({
+  ...{ name, title, headline: 'landedPerS', against: [against] },
   measure: (ground, settings) =>
     withTarget(ground, openService({ drains: true }), (target) =>
       measureNdjson(ground, target, { ...settings, events, eventsPerBody }),
@@ -126,8 +133,8 @@ export const contenders: readonly Contender[] = [
   spool,
   accepted,
   copyCalls,
-  ndjson('NDJSON of 500 calls', callEvents, 500, copyCalls),
-  ndjson('NDJSON of 10,000 calls', callEvents, 10_000, copyCalls),
+  ndjson('NDJSON-500', 'NDJSON of 500 calls', callEvents, 500, copyCalls),
+  ndjson('NDJSON', 'NDJSON of 10,000 calls', callEvents, 10_000, copyCalls),
   copyMix,
-  ndjson('NDJSON of 10,000, mixed 1 : 5 : 1', mixedEvents, 10_000, copyMix),
+  ndjson('NDJSON-mix', 'NDJSON of 10,000, mixed 1 : 5 : 1', mixedEvents, 10_000, copyMix),
 ];

@@ -1,8 +1,6 @@
 /**
- * What HTTP alone costs: servers that answer POST /v1/calls like the service, and do nothing with the call.
- *
- *     plumbed  the service's door with all its plumbing (server options, body reading, schemas, keys, request log, metrics)
- *     bare     Fastify as it comes: its own JSON parsing, no schema, no log
+ * What our door alone costs: a server that answers POST /v1/calls like the service, with all its plumbing (server options,
+ * body reading, schemas, keys, request log, metrics), and does nothing with the call.
  */
 import fastify, { type FastifyInstance } from 'fastify';
 import { BodyBudget } from '../../src/http/body/budget.js';
@@ -44,17 +42,11 @@ function plumbed(): FastifyInstance {
   return app;
 }
 
-function bare(): FastifyInstance {
-  const app = fastify();
-  app.post('/v1/calls', async (request, reply) => reply.code(202).send({ call_id: callIdOf(request.body) }));
-  return app;
-}
-
 function callIdOf(body: unknown): unknown {
   return typeof body === 'object' && body !== null && 'call_id' in body ? body.call_id : null;
 }
 
-const app = process.argv[2] === 'plumbed' ? plumbed() : bare();
+const app = plumbed();
 process.once('SIGTERM', () => {
   app.server.closeAllConnections();
   void app.close().then(() => process.exit(0));

@@ -6,6 +6,8 @@ import type { LoadRequest, LoadResult } from './load.js';
 
 /** How often autocannon looks whether it is time to end. */
 const SAMPLE_MS = 100;
+/** An answer that is late is a latency, not an error. */
+const TIMEOUT_S = 120;
 
 export async function closedLoop({
   url,
@@ -27,6 +29,7 @@ export async function closedLoop({
         connections,
         duration: durationS,
         sampleInt: SAMPLE_MS,
+        timeout: TIMEOUT_S,
         requests: [
           {
             setupRequest: (request) => {

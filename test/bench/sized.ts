@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { FixtureEvent } from './rows.js';
+import { callEvents, type Events, type FixtureEvent } from './rows.js';
 
 /** What a call can go without, in the order in which it goes. */
 const DISPENSABLE = [
@@ -29,4 +29,11 @@ export function sized(call: FixtureEvent, bytes: number): FixtureEvent {
   if (missing >= 0) fields['raw'] = { padding: randomBytes(missing).toString('base64').slice(0, missing) };
   else delete fields['raw'];
   return { ...fields, type: call.type, call_id: call.call_id };
+}
+
+/** Calls only, of about so many bytes each. */
+export function sizedCalls(bytes: number): Events {
+  return function* (prefix, rows) {
+    for (const call of callEvents(prefix, rows)) yield sized(call, bytes);
+  };
 }

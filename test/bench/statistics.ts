@@ -49,9 +49,12 @@ export interface Spread {
   readonly max: number;
 }
 
-/** @returns null when no round has a value */
+/** @returns null when no round has a value; what is no finite number is none */
 export function spreadOf(values: readonly (number | null)[]): Spread | null {
-  const known = values.filter((value) => value !== null).sort((a, b) => a - b);
+  const known = values
+    .filter((value) => value !== null)
+    .filter(Number.isFinite)
+    .sort((a, b) => a - b);
   const [min, max] = [known[0], known.at(-1)];
   const [low, high] = [known[(known.length - 1) >> 1], known[known.length >> 1]];
   if (min === undefined || max === undefined || low === undefined || high === undefined) return null;

@@ -13,7 +13,14 @@ const columns: readonly (readonly [heading: string, cell: Cell])[] = [
   ['acknowledged/s', ({ figures }) => fixed(figures.acknowledgedPerS, 0)],
   ['landed/s', ({ figures }) => fixed(figures.landedPerS, 0)],
   ['min–max', range],
-  ['ratio', (line) => line.ratios.map(({ to, spread }) => `${fixed(spread, 2)} × ${to}`).join(', ')],
+  [
+    'ratio',
+    (line) =>
+      line.ratios
+        .filter(({ spread }) => spread !== null)
+        .map(({ to, spread }) => `${fixed(spread, 2)} × ${to}`)
+        .join(', '),
+  ],
   ['p50 ms', ({ figures }) => fixed(figures.p50Ms, 1)],
   ['p99 ms', ({ figures }) => fixed(figures.p99Ms, 1)],
   ['p99.9 ms', ({ figures }) => fixed(figures.p999Ms, 1)],

@@ -19,11 +19,11 @@ export interface Landing {
 
 export type OpenTarget = (ground: Ground, database: Database) => Promise<Target>;
 
-/** See floor.ts. */
-export const openFloor =
-  (kind: 'bare' | 'plumbed'): OpenTarget =>
+/** See bare.ts and floor.ts. */
+export const openEmpty =
+  (program: 'bare' | 'floor'): OpenTarget =>
   async () => ({
-    server: await startServer(['--import', 'tsx', 'test/bench/floor.ts', kind], {}),
+    server: await startServer(['--import', 'tsx', `test/bench/${program}.ts`], {}),
     landing: null,
   });
 
@@ -36,8 +36,12 @@ export const openNaive: OpenTarget = async (_ground, database) => ({
   },
 });
 
-/** Room on the spool for whatever a bench leaves there. */
-const SPOOL_MAX_BYTES = String(64 * 1024 ** 3);
+/** Room on the spool for whatever a bench leaves there, and no upkeep in the middle of it. */
+export const serviceEnv = {
+  SPOOL_MAX_BYTES: String(64 * 1024 ** 3),
+  RETENTION_DAYS: '0',
+  BACKUP_INTERVAL_DAYS: '0',
+};
 
 /** The service, when it knows its database. */
 export const openService =
@@ -46,7 +50,7 @@ export const openService =
     const server = await startServer(ground.service, {
       DATABASE_URL: database.url,
       DATA_DIR: await ground.directory(),
-      SPOOL_MAX_BYTES,
+      ...serviceEnv,
       ...(drains ? undefined : { DRAIN_CONCURRENCY: '0' }),
     });
     await flush(server.url);
