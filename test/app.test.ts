@@ -94,3 +94,9 @@ t.test('liveness tells the version', async (t) => {
   t.strictSame((await app.inject('/livez')).json(), { status: 'ok', version: '1.2.3' });
   t.equal((await app.inject({ method: 'HEAD', url: '/livez' })).statusCode, 200);
 });
+
+t.test('however slow the machine is, the start takes its time and does not fail', async (t) => {
+  const { app } = testApp();
+  await app.ready();
+  t.equal(app.initialConfig.pluginTimeout, 0);
+});

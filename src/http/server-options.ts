@@ -26,6 +26,9 @@ export function serverOptions({
     childLoggerFactory: (parent) => parent,
     requestIdHeader: false,
     genReqId: requestIds(keys),
+    // No plugin waits for anything but the processor, so one that takes long is a slow machine (or one that was asleep):
+    // a slow start is better than none.
+    pluginTimeout: 0,
 
     // A whole request, body included, has half a minute: 16 MiB at 4.5 Mbit/s. Slower senders send smaller batches.
     requestTimeout: 30_000,
