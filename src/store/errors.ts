@@ -87,6 +87,8 @@ export function isUnavailable({ label }: Pick<ClassifiedError, 'label'>): boolea
 const unavailable: ReadonlySet<string> = new Set([
   'connection',
   'authentication',
+  // Such as a database that is read-only, as after a failover until it is promoted.
+  'transaction_state',
   'resources',
   'shutdown',
   'system',

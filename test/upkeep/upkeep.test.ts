@@ -53,6 +53,18 @@ t.test('before the store is there only what needs no database is answered', asyn
   t.strictSame(await upkeep.runs({ limit: 1 }), []);
 });
 
+t.test(
+  'a database that is read-only, as after a failover, is not there for upkeep until it is promoted',
+  async (t) => {
+    const database = await createMigratedDatabase(t);
+    const owner = drainPool(t, database.url, 1);
+    await owner.query(`alter database ${database.name} set default_transaction_read_only = on`);
+    const { upkeep } = await openUpkeep(t, database.url);
+    await t.rejects(upkeep.cleanUp({ daysToKeep: 1, dryRun: false }), { code: 'STORE_UNAVAILABLE' });
+    await t.rejects(upkeep.startBackup(), { code: 'STORE_UNAVAILABLE' });
+  },
+);
+
 t.test('a backup on request: under way at once, one at a time, complete with its file', async (t) => {
   const database = await createMigratedDatabase(t);
   const { upkeep } = await openUpkeep(t, database.url);
