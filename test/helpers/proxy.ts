@@ -21,20 +21,42 @@ export interface CommitProxy {
   cut(): void;
   /** From now on what is open stays open and says nothing; new connections work. */
   silence(): void;
+  /** From now on new connections are refused. */
+  refuse(): void;
+  /** From now on new connections are taken and hear nothing. */
+  hold(): void;
+  /** Ends both: those held go on, new ones work. */
+  admit(): Promise<void>;
 }
 
 export async function createCommitProxy(t: Teardown, databaseUrl: string): Promise<CommitProxy> {
-  const { host, port, user, password, database } = new pg.Client({ connectionString: databaseUrl });
-  const target = host.startsWith('/') ? { path: `${host}/.s.PGSQL.${port}` } : { host, port };
+  const {
+    host,
+    port: targetPort,
+    user,
+    password,
+    database,
+  } = new pg.Client({ connectionString: databaseUrl });
+  const target = host.startsWith('/')
+    ? { path: `${host}/.s.PGSQL.${targetPort}` }
+    : { host, port: targetPort };
   const passages = new Set<Passage>();
   const fates: CommitFate[] = [];
-  const server = createServer((inside) => {
+  /** Taken while nobody is let through; null: everybody is. */
+  let held: Socket[] | null = null;
+  const letThrough = (inside: Socket): void => {
     const passage = new Passage(inside, connect(target), fates);
     passages.add(passage);
     inside.on('close', () => passages.delete(passage));
+  };
+  const server = createServer((inside) => {
+    inside.on('error', () => undefined);
+    if (held === null) letThrough(inside);
+    else held.push(inside);
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
+  const port = portOf(server);
   const forAll = (act: (passage: Passage) => void) => () => {
     for (const passage of passages) act(passage);
   };
@@ -44,14 +66,29 @@ export async function createCommitProxy(t: Teardown, databaseUrl: string): Promi
   t.teardown(() => {
     server.close();
     cut();
+    for (const inside of held ?? []) inside.destroy();
   });
   return {
-    url: `postgres://${user ?? ''}:${encodeURIComponent(password ?? '')}@127.0.0.1:${portOf(server)}/${database ?? ''}`,
+    url: `postgres://${user ?? ''}:${encodeURIComponent(password ?? '')}@127.0.0.1:${port}/${database ?? ''}`,
     fates,
     cut,
     silence: forAll((passage) => {
       passage.silence();
     }),
+    refuse: () => {
+      server.close();
+    },
+    hold: () => {
+      held ??= [];
+    },
+    admit: async () => {
+      const waiting = held ?? [];
+      held = null;
+      for (const inside of waiting) if (!inside.destroyed) letThrough(inside);
+      if (server.listening) return;
+      server.listen(port, '127.0.0.1');
+      await once(server, 'listening');
+    },
   };
 }
 

@@ -22,9 +22,13 @@ export interface RunningService {
 /**
  * Starts the service on a free port and waits until it listens.
  * @param env variables beside PATH; nothing of this process's own configuration leaks in
+ * @param program what Node is given
  */
-export async function startService(env: Readonly<Record<string, string>>): Promise<RunningService> {
-  const child = spawn(process.execPath, programOf('server'), {
+export async function startService(
+  env: Readonly<Record<string, string>>,
+  program: readonly string[] = programOf('server'),
+): Promise<RunningService> {
+  const child = spawn(process.execPath, program, {
     cwd: root,
     env: { PATH: process.env['PATH'], HOME: process.env['HOME'], PORT: '0', LOG_LEVEL: 'info', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -46,9 +46,14 @@ export interface Counts {
   readonly spooled: number;
 }
 
-/** The counts of the service's spool. */
+/**
+ * The counts of the service's spool.
+ * @throws what fetch throws, and Error with any other answer
+ */
 export async function countsOf(url: string): Promise<Counts> {
   const response = await fetch(new URL('/v1/admin/status', url));
+  if (!response.ok)
+    throw new Error(`the status was answered with ${response.status}: ${await response.text()}`);
   const { counts } = (await response.json()) as { counts: Counts };
   return counts;
 }

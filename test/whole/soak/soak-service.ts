@@ -1,0 +1,96 @@
+import { fileURLToPath } from 'node:url';
+import { type RunningService, startService } from '../../helpers/service.js';
+import type { Problems } from './problems.js';
+
+const clock = fileURLToPath(new URL('clock.mjs', import.meta.url));
+
+export interface SoakServiceOptions {
+  readonly name: string;
+  readonly dataDir: string;
+  readonly databaseUrl: string;
+  /** What Node has to be given to run the service, see programOf. */
+  readonly program: readonly string[];
+}
+
+/** A service through all its lives. */
+export class SoakService {
+  #running: RunningService | undefined;
+  #url = '';
+  #isEnding = false;
+  /** From SIGTERM to the end of the process. */
+  slowestStopMs = 0;
+
+  constructor(
+    private readonly options: SoakServiceOptions,
+    private readonly problems: Problems,
+  ) {}
+
+  get name(): string {
+    return this.options.name;
+  }
+
+  get dataDir(): string {
+    return this.options.dataDir;
+  }
+
+  /** Of its last life, while it has none. */
+  get url(): string {
+    return this.#url;
+  }
+
+  get pid(): number {
+    const pid = this.#running?.process.pid;
+    if (pid === undefined) throw new Error(`${this.name} does not run`);
+    return pid;
+  }
+
+  /** @param changes of its environment, for this life */
+  async start(changes: Readonly<Record<string, string>> = {}): Promise<void> {
+    this.#isEnding = false;
+    const running = await this.startAnother(changes);
+    this.#running = running;
+    this.#url = running.url;
+    running.process.once('exit', (code, signal) => {
+      if (this.#isEnding) return;
+      this.problems.add(
+        'ended by itself',
+        `${this.name}: ${code ?? signal ?? '?'}\n${running.output().slice(-2000)}`,
+      );
+    });
+  }
+
+  /** A second process on the same directory, or the first. */
+  startAnother(changes: Readonly<Record<string, string>> = {}): Promise<RunningService> {
+    const { dataDir, databaseUrl, program } = this.options;
+    const env = {
+      DATA_DIR: dataDir,
+      DATABASE_URL: databaseUrl,
+      LOG_LEVEL: 'warn',
+      BACKUP_KEEP: '2',
+      ...changes,
+    };
+    return startService(env, ['--import', clock, ...program]);
+  }
+
+  async kill(): Promise<void> {
+    this.#isEnding = true;
+    await this.#running?.end('SIGKILL');
+  }
+
+  /** With SIGTERM. */
+  async stop(): Promise<void> {
+    this.#isEnding = true;
+    const running = this.#running;
+    if (running === undefined) return;
+    const begunAt = performance.now();
+    const code = await running.end('SIGTERM');
+    this.slowestStopMs = Math.max(this.slowestStopMs, performance.now() - begunAt);
+    if (code !== 0 && code !== 'SIGKILL')
+      this.problems.add('bad stop', `${this.name}: ${code ?? '?'}\n${running.output().slice(-2000)}`);
+  }
+
+  /** Its clock jumps back by an hour, or forth again. */
+  turnClock(): void {
+    process.kill(this.pid, 'SIGUSR2');
+  }
+}
