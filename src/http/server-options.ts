@@ -7,6 +7,7 @@ import { isAnswered } from './body/drain.js';
 import { STALL_MS } from './limits.js';
 import { Problem, type ProblemCode, problemBody } from './errors.js';
 import type { AppDeps, DoorObserver } from './deps.js';
+import { replyUnderWay } from './plugins/connections.js';
 import { newRequestId, requestIds } from './plugins/request-log.js';
 import { sendProblem } from './plugins/problems.js';
 
@@ -64,9 +65,32 @@ export function serverOptions({
       observer.requestRefused(reply.problemCode ?? 'internal');
     },
     clientErrorHandler: (error, socket) => {
-      answerClientError(error.code, socket, logger, observer);
+      if (error.code === 'ECONNRESET') socket.destroy();
+      else
+        afterRepliesUnderWay(socket, () => {
+          answerClientError(error.code, socket, logger, observer);
+        });
     },
   };
+}
+
+const waiting = new WeakSet<Socket>();
+
+/**
+ * What is wrong may stand behind requests that were right and have not been answered yet: answered before them, it would be
+ * taken for the answer to the first of them. Everything that comes meanwhile is wrong as well and changes nothing.
+ */
+function afterRepliesUnderWay(socket: Socket, answer: () => void): void {
+  const reply = replyUnderWay(socket);
+  if (reply === undefined) {
+    answer();
+  } else if (!waiting.has(socket)) {
+    waiting.add(socket);
+    reply.raw.once('close', () => {
+      waiting.delete(socket);
+      answer();
+    });
+  }
 }
 
 /** Errors of a connection that never became a request, or whose request did not arrive whole. */
@@ -76,7 +100,7 @@ function answerClientError(
   logger: FastifyBaseLogger,
   observer: DoorObserver,
 ): void {
-  if (errorCode === 'ECONNRESET' || !socket.writable || isAnswered(socket)) {
+  if (!socket.writable || isAnswered(socket)) {
     socket.destroy();
     return;
   }

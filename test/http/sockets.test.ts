@@ -173,6 +173,19 @@ t.test('what is no HTTP gets a problem and a closed connection', async (t) => {
   }
 });
 
+t.test('what is no HTTP behind good requests is answered after them', async (t) => {
+  const { client, intake } = await house(t);
+  for (const noise of ['hello\r\n\r\n', aCall, 'GET / HTTP/1.1\r\nhost : x\r\n\r\n']) {
+    const bad = client();
+    await bad.send(goodRequest + goodRequest + noise);
+    const statuses = [await bad.answer(), await bad.answer(), await bad.answer()].map(({ status }) => status);
+    t.strictSame(statuses, [202, 202, 400]);
+    await bad.closed;
+    t.equal(bad.rest, '', 'once');
+  }
+  t.equal(intake.records.length, 6);
+});
+
 t.test('who is too slow gets 408, once', async (t) => {
   const quick = { requestTimeout: 60, headersTimeout: 60, connectionsCheckingInterval: 20 };
 

@@ -2,6 +2,15 @@ import type { Socket } from 'node:net';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { MAX_CONNECTIONS } from '../limits.js';
 
+/** The reply to the latest request of a connection. One map for all, because a listener for each request costs ingest some percent. */
+const latest = new WeakMap<Socket, FastifyReply>();
+
+/** The last reply that is still under way to requests which have arrived whole; undefined when there is none. */
+export function replyUnderWay(socket: Socket): FastifyReply | undefined {
+  const reply = latest.get(socket);
+  return reply?.request.raw.complete === true && !reply.raw.writableFinished ? reply : undefined;
+}
+
 /** Bounds what clients can hold on to: how many connections, and for how long an answer that they do not read. */
 export function boundConnections(app: FastifyInstance): void {
   app.server.maxConnections = MAX_CONNECTIONS;
@@ -26,8 +35,6 @@ function tellWhenFull({ server, log }: FastifyInstance): void {
  * time; one that is made and not read may not, and a connection that nothing is answered on has had its time.
  */
 function endWhenStalled(app: FastifyInstance): void {
-  // One listener for all, because one for each request costs ingest some percent.
-  const latest = new WeakMap<Socket, FastifyReply>();
   app.addHook('onRequest', (request, reply, done) => {
     latest.set(request.raw.socket, reply);
     done();
