@@ -3,6 +3,7 @@ import { BodyBudget } from './http/body/budget.js';
 import type { AppDeps } from './http/deps.js';
 import { ADMIN_RATE, EXPORT_STALL_MS } from './http/limits.js';
 import { docsPage } from './http/docs-page/docs-page.js';
+import { answerEveryRequest } from './http/plugins/answer-every-request.js';
 import { prepareBodies, readEventBodies, readJsonBodies } from './http/plugins/bodies.js';
 import { closeIdleConnectionsWhileClosing } from './http/plugins/closing.js';
 import { boundConnections } from './http/plugins/connections.js';
@@ -48,6 +49,7 @@ export function buildApp(
   registerProblems(app);
   logRequests(app);
   observeRequests(app, deps.observer);
+  answerEveryRequest(app);
   boundConnections(app);
   closeIdleConnectionsWhileClosing(app);
   validateRequests(app);

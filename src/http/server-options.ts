@@ -46,6 +46,8 @@ export function serverOptions({
       // How often the two timeouts above are looked at.
       connectionsCheckingInterval: 2_000,
       maxHeaderSize: MAX_HEADER_BYTES,
+      // Node's own refusal has no body: answerEveryRequest refuses instead.
+      requireHostHeader: false,
     },
     // While closing, requests that still arrive on open connections are served and told to close: the spool is closed
     // after the door, so it can take them.

@@ -186,6 +186,27 @@ t.test('what is no HTTP behind good requests is answered after them', async (t) 
   t.equal(intake.records.length, 6);
 });
 
+t.test('what node would refuse by itself comes to the door', async (t) => {
+  const { client } = await house(t);
+  t.test('a request without a host is refused with a problem', async (t) => {
+    const hostless = client();
+    await hostless.send('GET /livez HTTP/1.1\r\n\r\n');
+    const { status, body } = await hostless.answer();
+    t.equal(status, 400);
+    t.match(JSON.parse(body), { type: 'urn:call-logger:problem:malformed_request', request_id: /.+/ });
+    await hostless.send(goodRequest);
+    t.equal((await hostless.answer()).status, 202);
+    const old = client();
+    await old.send('GET /livez HTTP/1.0\r\n\r\n');
+    t.equal((await old.answer()).status, 200, 'HTTP/1.0 knows none');
+  });
+  t.test('an expectation nobody knows is passed over', async (t) => {
+    const expecting = client();
+    await expecting.send(head('/v1/calls', { ...json, 'content-length': aCall.length, expect: 'x' }) + aCall);
+    t.equal((await expecting.answer()).status, 202);
+  });
+});
+
 t.test('who is too slow gets 408, once', async (t) => {
   const quick = { requestTimeout: 60, headersTimeout: 60, connectionsCheckingInterval: 20 };
 
