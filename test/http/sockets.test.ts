@@ -205,6 +205,15 @@ t.test('what node would refuse by itself comes to the door', async (t) => {
     await expecting.send(head('/v1/calls', { ...json, 'content-length': aCall.length, expect: 'x' }) + aCall);
     t.equal((await expecting.answer()).status, 202);
   });
+  t.test('a QUERY is a method like others', async (t) => {
+    const asking = client();
+    await asking.send('QUERY /v1/calls HTTP/1.1\r\nhost: x\r\n\r\n');
+    const known = await asking.answer();
+    t.equal(known.status, 405);
+    t.match(known.head, /\r\nallow: get, head, post\r\n/);
+    await asking.send('QUERY /nothing HTTP/1.1\r\nhost: x\r\n\r\n');
+    t.equal((await asking.answer()).status, 404);
+  });
 });
 
 t.test('who is too slow gets 408, once', async (t) => {

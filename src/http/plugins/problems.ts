@@ -40,23 +40,25 @@ export function registerProblems(app: FastifyInstance): void {
   app.addHook('onRoute', (route) => {
     allowed.add(route);
   });
+  const refuse = (request: FastifyRequest, reply: FastifyReply): void => {
+    sendProblem(unrouted(request, allowed), request, reply);
+  };
   app.setErrorHandler((error: FastifyError, request, reply) => {
-    sendProblem(error, request, reply);
+    // Asked for before anything else of a QUERY, which no route here answers.
+    if (error.code === 'FST_ERR_ROUTE_MISSING_CONTENT_TYPE') refuse(request, reply);
+    else sendProblem(error, request, reply);
   });
-  app.setNotFoundHandler((request, reply) => {
-    const path = request.url.split('?', 1)[0] ?? '';
-    const methods = allowed.of(path);
-    sendProblem(
-      methods === undefined
-        ? new Problem('not_found', { detail: 'No route has this path.' })
-        : new Problem('method_not_allowed', {
-            detail: `Allowed here: ${methods}.`,
-            headers: { allow: methods },
-          }),
-      request,
-      reply,
-    );
-  });
+  app.setNotFoundHandler(refuse);
+}
+
+function unrouted(request: FastifyRequest, allowed: AllowedMethods): Problem {
+  const methods = allowed.of(request.url.split('?', 1)[0] ?? '');
+  return methods === undefined
+    ? new Problem('not_found', { detail: 'No route has this path.' })
+    : new Problem('method_not_allowed', {
+        detail: `Allowed here: ${methods}.`,
+        headers: { allow: methods },
+      });
 }
 
 /** Which methods the routes of a path have: the router only knows whether path and method fit together. */
