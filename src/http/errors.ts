@@ -142,6 +142,8 @@ const foreignErrors: Readonly<Record<string, ProblemCode>> = {
   FST_ERR_CTP_EMPTY_JSON_BODY: 'empty_body',
   FST_ERR_BAD_URL: 'malformed_url',
   FST_ERR_NOT_FOUND: 'not_found',
+  // A file of the docs page whose name climbs out of its folder.
+  FST_STATIC_FORBIDDEN_PATH: 'not_found',
 };
 
 /** Any thrown value as a problem; what is not known becomes `internal`, which tells nothing. */

@@ -214,6 +214,13 @@ t.test('what node would refuse by itself comes to the door', async (t) => {
     await asking.send('QUERY /nothing HTTP/1.1\r\nhost: x\r\n\r\n');
     t.equal((await asking.answer()).status, 404);
   });
+  t.test('a file of the docs page that climbs out of its folder is not found', async (t) => {
+    const climbing = client();
+    for (const name of ['..', '../package.json', '%2e%2e/package.json', '%00']) {
+      await climbing.send(`GET /docs/static/${name} HTTP/1.1\r\nhost: x\r\n\r\n`);
+      t.equal((await climbing.answer()).status, 404, name);
+    }
+  });
 });
 
 t.test('who is too slow gets 408, once', async (t) => {
