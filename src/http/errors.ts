@@ -129,6 +129,7 @@ const foreignErrors: Readonly<Record<string, ProblemCode>> = {
   SpoolClosedError: 'spool_closed',
   STORE_UNAVAILABLE: 'store_unavailable',
   TASK_BUSY: 'task_busy',
+  BACKUP_GONE: 'backup_not_found',
   BACKUP_IN_USE: 'backup_in_use',
   NO_RETENTION: 'no_retention',
   NOT_REPLAYABLE: 'not_replayable',

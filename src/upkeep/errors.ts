@@ -45,6 +45,15 @@ export class NoRetentionError extends Error {
   }
 }
 
+/** The backup was removed after it had been found. */
+export class BackupGoneError extends Error {
+  override readonly name = 'BackupGoneError';
+  readonly code = 'BACKUP_GONE';
+  constructor(cause: unknown) {
+    super('the backup was removed meanwhile', { cause });
+  }
+}
+
 export class BackupInUseError extends Error {
   override readonly name = 'BackupInUseError';
   readonly code = 'BACKUP_IN_USE';

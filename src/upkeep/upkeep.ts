@@ -8,7 +8,7 @@ import type { ConnectionTarget } from '../store/database.js';
 import { classify, isUnavailable } from '../store/errors.js';
 import { StoreUnavailableError } from '../store/refusals.js';
 import { BackupCatalogue } from './backup/catalogue.js';
-import { CannotVerifyError } from './backup/errors.js';
+import { BackupFileError, CannotVerifyError, NoSuchBackupError } from './backup/errors.js';
 import type { Verification } from './backup/verify-backup.js';
 import { type ListedBackup, listBackups } from './backup-list.js';
 import { deleteDeadLetter } from './dead-letters/delete.js';
@@ -19,7 +19,14 @@ import {
   replayDeadLetter,
   replayDeadLetters,
 } from './dead-letters/replay.js';
-import { BackupInUseError, NoRetentionError, reasonOf, TaskBusyError, UpkeepStoppedError } from './errors.js';
+import {
+  BackupGoneError,
+  BackupInUseError,
+  NoRetentionError,
+  reasonOf,
+  TaskBusyError,
+  UpkeepStoppedError,
+} from './errors.js';
 import { markAbandoned } from './exclusive.js';
 import { type Jobs, jobsOf, type Plan } from './jobs.js';
 import {
@@ -184,8 +191,19 @@ export class Upkeep {
     const { bytes, sha256, file } = found;
     return {
       ...{ bytes, sha256, fileName: `call-logger-${file}` },
-      read: async ({ first, last }) => (await this.#catalogue.open(id, { start: first, end: last })).stream,
+      read: ({ first, last }) => this.#read(id, first, last),
     };
+  }
+
+  /** @throws BackupGoneError */
+  async #read(id: string, start: number, end: number): Promise<Readable> {
+    try {
+      return (await this.#catalogue.open(id, { start, end })).stream;
+    } catch (error) {
+      // In the middle of its removal it is one that cannot be used.
+      const isGone = error instanceof NoSuchBackupError || error instanceof BackupFileError;
+      throw isGone ? new BackupGoneError(error) : error;
+    }
   }
 
   /**
@@ -200,8 +218,14 @@ export class Upkeep {
     if (this.#verifying.has(id)) throw new BackupInUseError();
     // First, so that a backup which is gone is never taken for the last good one.
     await this.#run(({ pool, now }) => markBackupRemoved(pool, id, utcTimeFromMs(now())));
-    await this.#catalogue.remove(id);
-    return true;
+    try {
+      await this.#catalogue.remove(id);
+      return true;
+    } catch (error) {
+      // Somebody else was quicker.
+      if (error instanceof NoSuchBackupError) return false;
+      throw error;
+    }
   }
 
   /**

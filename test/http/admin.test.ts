@@ -184,6 +184,25 @@ t.test('verification that has nowhere to restore to says what an operator has to
   t.match(answer.json(), { ...problem('cannot_verify'), detail: 'set VERIFY_DATABASE_URL' });
 });
 
+t.test('a backup that goes before it is read is not found, and has no headers of a file', async (t) => {
+  const app = appWith({
+    openBackup: async () => ({
+      fileName: `call-logger-${ID}.sql.gz`,
+      bytes: FILE.length,
+      sha256: SHA256,
+      read: () => Promise.reject(Object.assign(new Error('gone'), { code: 'BACKUP_GONE' })),
+    }),
+  });
+  const answer = await app.inject({
+    url: `/v1/admin/backups/${ID}/download`,
+    headers: { range: 'bytes=0-1' },
+  });
+  t.equal(answer.statusCode, 404);
+  t.match(answer.json(), problem('backup_not_found'));
+  for (const name of ['content-disposition', 'content-range', 'accept-ranges', 'etag', 'x-backup-sha256'])
+    t.notOk(name in answer.headers, name);
+});
+
 t.test('a download is whole, or the range that was asked for', async (t) => {
   let reads = 0;
   const app = appWith({

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import t from 'tap';
@@ -99,6 +99,33 @@ t.test('a backup on request: under way at once, one at a time, complete with its
   t.equal(await upkeep.removeBackup(id), false);
   t.strictSame(await upkeep.backups(), []);
   t.equal(await upkeep.verifyBackup(id), null);
+});
+
+t.test('a backup that goes while it is asked for is not there, whoever asks', async (t) => {
+  const database = await createMigratedDatabase(t);
+  const { upkeep, directory } = await openUpkeep(t, database.url);
+  const { id, finished } = await upkeep.startBackup();
+  const bytes = Number((await finished).bytes);
+  const opened = await upkeep.openBackup(id);
+  if (opened === null) throw new Error('it cannot be opened');
+  const all = { first: 0, last: bytes - 1 };
+  const reading = await opened.read(all);
+
+  // Another replica removes it, while our own removal waits for the database. First goes the manifest.
+  const watching = drainPool(t, database.url, 1);
+  const blocking = await drainPool(t, database.url, 1).connect();
+  await blocking.query('begin');
+  await blocking.query('lock table upkeep_runs in share mode');
+  const removal = upkeep.removeBackup(id);
+  await until(async () => (await lockWaiters(watching)) > 0);
+  await rm(join(directory, `${id}.json`));
+  await t.rejects(opened.read(all), { code: 'BACKUP_GONE' });
+  await rm(join(directory, `${id}.sql.gz`));
+  await t.rejects(opened.read(all), { code: 'BACKUP_GONE' });
+  await blocking.query('rollback');
+  blocking.release();
+  t.equal(await removal, false);
+  t.equal((await buffer(reading)).length, bytes, 'who reads it already reads it all');
 });
 
 t.test('a backup that fails is listed with its reason and leaves the service unharmed', async (t) => {

@@ -1,5 +1,4 @@
-import { createReadStream } from 'node:fs';
-import { rename, stat } from 'node:fs/promises';
+import { type FileHandle, open, rename, stat } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { errorCode, messageOf } from '../../lib/errors.js';
 import type { UtcTime } from '../../lib/time.js';
@@ -81,7 +80,8 @@ export class BackupCatalogue {
     const backup = await this.get(id);
     if (backup === undefined) throw new NoSuchBackupError(id);
     if (backup.state === 'failed') throw new BackupFileError(backup.error);
-    const stream = createReadStream(this.fileOf(id), range);
+    // Opened here and not when it is first read: from now on the file may be removed.
+    const stream = (await this.#openFile(id)).createReadStream(range);
     return { stream, bytes: backup.bytes, sha256: backup.sha256, fileName: backup.file };
   }
 
@@ -111,6 +111,15 @@ export class BackupCatalogue {
     const old = complete.slice(Math.max(keep, 1)).filter((backup) => backup !== verified);
     for (const { id } of old) await remove(this.directory, id);
     return old.map(({ id }) => id);
+  }
+
+  async #openFile(id: string): Promise<FileHandle> {
+    try {
+      return await open(this.fileOf(id));
+    } catch (error) {
+      if (errorCode(error) === 'ENOENT') throw new NoSuchBackupError(id);
+      throw error;
+    }
   }
 
   async #sizeOf(id: string): Promise<number | null> {

@@ -52,6 +52,9 @@ export function downloadBackupRoute(scope: FastifyInstance, upkeep: UpkeepDesk):
       const range = rangeOf(request, backup);
       if (range === null) throw unsatisfiable(backup.bytes);
       const { first, last } = range ?? { first: 0, last: backup.bytes - 1 };
+      // A stream also for HEAD: of anything else the framework takes the size itself. Before the headers of the file,
+      // which are not those of a problem, should it be gone.
+      const stream = request.method === 'HEAD' ? Readable.from([]) : await backup.read({ first, last });
       reply.code(range === undefined ? 200 : 206).headers({
         'content-type': 'application/gzip',
         'content-disposition': `attachment; filename="${backup.fileName}"`,
@@ -62,8 +65,7 @@ export function downloadBackupRoute(scope: FastifyInstance, upkeep: UpkeepDesk):
         'x-backup-sha256': backup.sha256,
       });
       if (range !== undefined) reply.header('content-range', `bytes ${first}-${last}/${backup.bytes}`);
-      // A stream also for HEAD: of anything else the framework takes the size itself.
-      return reply.send(request.method === 'HEAD' ? Readable.from([]) : await backup.read({ first, last }));
+      return reply.send(stream);
     },
   );
 }
