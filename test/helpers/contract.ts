@@ -51,7 +51,11 @@ export class Contract {
     this.#paths = Object.keys(document.paths)
       // What is spelt out comes before what a parameter may stand for.
       .sort((a, b) => a.split('{').length - b.split('{').length)
-      .map((path) => ({ path, pattern: new RegExp(`^${path.replace(/\{\w+\}/g, '[^/]+')}$`) }));
+      .map((path) => ({
+        path,
+        // For the router nothing at all is a value of a parameter, too.
+        pattern: new RegExp(`^${path.replace(/\{\w+\}/g, '[^/]*')}$`),
+      }));
   }
 
   /** What the document does not say of this answer, in sentences; none: it keeps to it. */
@@ -69,7 +73,7 @@ export class Contract {
   }
 
   #find({ method, url, status }: Answered): { path: string; operation: Operation } | null {
-    const path = url.split('?', 1)[0] ?? '';
+    const path = url.split(/[?#]/, 1)[0] ?? '';
     for (const known of this.#paths) {
       if (!known.pattern.test(path)) continue;
       const operation = this.#document.paths[known.path]?.[method === 'HEAD' ? 'get' : method.toLowerCase()];

@@ -214,6 +214,17 @@ t.test('what node would refuse by itself comes to the door', async (t) => {
     await asking.send('QUERY /nothing HTTP/1.1\r\nhost: x\r\n\r\n');
     t.equal((await asking.answer()).status, 404);
   });
+  t.test('where nothing is, neither a content type nor a fragment makes a difference', async (t) => {
+    const lost = client();
+    for (const [path, type] of [
+      ['/nothing', 'a, b'],
+      ['/v1/calls/#/result', 'application/json'],
+      ['/v1/calls/x/y/clicks', ';'],
+    ] as const) {
+      await lost.send(head(path, { 'content-type': type, 'content-length': 2 }) + '{}');
+      t.equal((await lost.answer()).status, 404, path);
+    }
+  });
   t.test('a file of the docs page that climbs out of its folder is not found', async (t) => {
     const climbing = client();
     for (const name of ['..', '../package.json', '%2e%2e/package.json', '%00']) {

@@ -44,15 +44,15 @@ export function registerProblems(app: FastifyInstance): void {
     sendProblem(unrouted(request, allowed), request, reply);
   };
   app.setErrorHandler((error: FastifyError, request, reply) => {
-    // Asked for before anything else of a QUERY, which no route here answers.
-    if (error.code === 'FST_ERR_ROUTE_MISSING_CONTENT_TYPE') refuse(request, reply);
+    // Where nothing is, nothing else is wrong, whatever the framework looks at first: the content type of a QUERY, say.
+    if (request.is404 && !(error instanceof Problem)) refuse(request, reply);
     else sendProblem(error, request, reply);
   });
   app.setNotFoundHandler(refuse);
 }
 
 function unrouted(request: FastifyRequest, allowed: AllowedMethods): Problem {
-  const methods = allowed.of(request.url.split('?', 1)[0] ?? '');
+  const methods = allowed.of(request.url.split(/[?#]/, 1)[0] ?? '');
   return methods === undefined
     ? new Problem('not_found', { detail: 'No route has this path.' })
     : new Problem('method_not_allowed', {
