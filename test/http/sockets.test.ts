@@ -186,6 +186,18 @@ t.test('what is no HTTP behind good requests is answered after them', async (t) 
   t.equal(intake.records.length, 6);
 });
 
+t.test('what is no HTTP in the packet of the last bytes of a refused body is answered, too', async (t) => {
+  const { client } = await house(t);
+  for (const noise of ['hello\r\n\r\n', 'GET /\xe2\x98\xba HTTP/9.9\r\n\r\n']) {
+    const bad = client();
+    await bad.send(head('/v1/calls', { ...json, 'content-length': 2 * MIB }) + 'x'.repeat(2 * MIB - 10));
+    t.equal((await bad.answer()).status, 413);
+    await bad.send('x'.repeat(10) + noise);
+    t.equal((await bad.answer()).status, 400);
+    await bad.closed;
+  }
+});
+
 t.test('what node would refuse by itself comes to the door', async (t) => {
   const { client } = await house(t);
   t.test('a request without a host is refused with a problem', async (t) => {

@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 
-/** Sockets whose request was answered before its body had arrived. */
-const answered = new WeakSet<Socket>();
+/** By socket the latest request that was answered before its body had arrived. */
+const answered = new WeakMap<Socket, IncomingMessage>();
 
 /**
  * Reads what is left of a body into nothing, so that its sender gets to read the answer; the connection can be used
@@ -10,13 +10,12 @@ const answered = new WeakSet<Socket>();
  */
 export function drainRest(request: IncomingMessage): void {
   if (request.complete || request.readableEnded || request.destroyed) return;
-  const { socket } = request;
-  answered.add(socket);
-  request.once('end', () => answered.delete(socket));
+  answered.set(request.socket, request);
   request.resume();
 }
 
 /** Whether the request now arriving on this socket already has its answer: a second one would be taken for the next. */
 export function isAnswered(socket: Socket): boolean {
-  return answered.has(socket);
+  // Not by its 'end', which comes only after what follows it in the same packet.
+  return answered.get(socket)?.complete === false;
 }
