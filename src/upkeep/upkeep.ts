@@ -238,6 +238,9 @@ export class Upkeep {
       this.#verifying.add(id);
       try {
         return await verify(keeping, { id, trigger: 'manual' });
+      } catch (error) {
+        if (error instanceof NoSuchBackupError) return null;
+        throw error;
       } finally {
         this.#verifying.delete(id);
       }

@@ -111,13 +111,14 @@ t.test('a backup that goes while it is asked for is not there, whoever asks', as
   const all = { first: 0, last: bytes - 1 };
   const reading = await opened.read(all);
 
-  // Another replica removes it, while our own removal waits for the database. First goes the manifest.
+  // Another replica removes it, while our own removal and verification wait for the database. First goes the manifest.
   const watching = drainPool(t, database.url, 1);
   const blocking = await drainPool(t, database.url, 1).connect();
   await blocking.query('begin');
   await blocking.query('lock table upkeep_runs in share mode');
   const removal = upkeep.removeBackup(id);
-  await until(async () => (await lockWaiters(watching)) > 0);
+  const verification = upkeep.verifyBackup(id);
+  await until(async () => (await lockWaiters(watching)) === 2);
   await rm(join(directory, `${id}.json`));
   await t.rejects(opened.read(all), { code: 'BACKUP_GONE' });
   await rm(join(directory, `${id}.sql.gz`));
@@ -125,6 +126,7 @@ t.test('a backup that goes while it is asked for is not there, whoever asks', as
   await blocking.query('rollback');
   blocking.release();
   t.equal(await removal, false);
+  t.equal(await verification, null);
   t.equal((await buffer(reading)).length, bytes, 'who reads it already reads it all');
 });
 
