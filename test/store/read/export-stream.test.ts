@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Worker } from 'node:worker_threads';
 import t from 'tap';
 import { ExportsBusyError } from '../../../src/store/read/errors.js';
 import { exportBody } from '../../../src/store/read/export/body.js';
@@ -143,6 +144,28 @@ t.test('nothing leaks, however often and wherever readers go away', async (t) =>
   t.ok(exportPool.totalCount <= 2);
   t.equal((await exported(exports, {})).rows, ROWS);
   t.equal(exportPool.idleCount, exportPool.totalCount, 'all connections are back');
+});
+
+t.test('an export takes the thread of one before, whichever way that ended', async (t) => {
+  /** One more than that of the thread before. */
+  const nextThreadId = async (): Promise<number> => {
+    const thread = new Worker('', { eval: true });
+    const { threadId } = thread;
+    await once(thread, 'exit');
+    return threadId;
+  };
+  // As many as there may be.
+  await Promise.all([1, 2].map(() => exported(exports, { filters: { to: TO } })));
+  const before = await nextThreadId();
+  for (const format of FORMATS) {
+    const whole = await exported(exports, { format, filters: { to: TO } });
+    const { body } = await exports.open({ ...csv, format });
+    await once(body, 'readable');
+    body.destroy();
+    await once(body, 'close');
+    t.strictSame(await exported(exports, { format, filters: { to: TO } }), whole);
+  }
+  t.equal(await nextThreadId(), before + 1);
 });
 
 t.test('an export that PostgreSQL breaks off fails, and never looks whole', async (t) => {

@@ -25,9 +25,11 @@ export function exportBody(snapshot: Snapshot, options: EncoderOptions): Readabl
     // Comes after the end, too, where there is nothing left to stop.
     destroy: (error, done) => {
       gone.abort(error);
-      encoding.stop();
       snapshot.discard();
-      done(error);
+      // Closed, and with that making room for the next export, only when the thread is free for it.
+      void encoding.stop().then(() => {
+        done(error);
+      });
     },
   });
   const encoding = new Encoding(options, {

@@ -1,14 +1,21 @@
 import type { Worker } from 'node:worker_threads';
-import { startWorker } from '../../../../lib/module-worker.js';
+import { Deferred } from '../../../../lib/deferred.js';
 import type { EncoderOptions } from './encoder.js';
+import { giveBackThread, takeThread } from './threads.js';
 
 export type ToThread =
-  { readonly type: 'rows'; readonly bytes: Uint8Array<ArrayBuffer> } | { readonly type: 'end' };
+  | { readonly type: 'begin'; readonly options: EncoderOptions }
+  | { readonly type: 'rows'; readonly bytes: Uint8Array<ArrayBuffer> }
+  | { readonly type: 'end' }
+  | { readonly type: 'drop' };
 
 export type FromThread =
   | { readonly type: 'encoded'; readonly chunk: Uint8Array<ArrayBuffer> }
   | { readonly type: 'taken' }
-  | { readonly type: 'ended'; readonly rows: number };
+  | { readonly type: 'ended'; readonly rows: number }
+  | { readonly type: 'failed'; readonly error: Error }
+  /** The last word after 'drop': what came before it is of the dropped export. */
+  | { readonly type: 'dropped' };
 
 export interface EncodingEvents {
   /** A piece of the file. */
@@ -26,22 +33,19 @@ export interface EncodingEvents {
  * handed over in both directions, never copied.
  */
 export class Encoding {
-  readonly #worker: Worker;
+  readonly #thread: Worker;
+  readonly #over = new Deferred<undefined>();
   #inHand = 0;
+  #isOver = false;
+  #isDropped = false;
 
-  constructor(options: EncoderOptions, events: EncodingEvents) {
-    this.#worker = startWorker(new URL('./encoding-thread', import.meta.url), options);
-    this.#worker.on('message', (message: FromThread) => {
-      if (message.type === 'encoded') events.encoded(message.chunk);
-      else if (message.type === 'ended') events.ended(message.rows);
-      else {
-        this.#inHand--;
-        events.taken();
-      }
-    });
-    this.#worker.on('error', (error) => {
-      events.failed(error);
-    });
+  constructor(
+    options: EncoderOptions,
+    private readonly events: EncodingEvents,
+  ) {
+    this.#thread = takeThread();
+    this.#thread.on('message', this.#hear).on('error', this.#die);
+    this.#tell({ type: 'begin', options });
   }
 
   /** How often `take` was called without an answer so far. */
@@ -59,12 +63,54 @@ export class Encoding {
     this.#tell({ type: 'end' });
   }
 
-  /** Ends the thread wherever it is. */
-  stop(): void {
-    void this.#worker.terminate();
+  /** Drops what is not done yet; no event comes any more. Resolves when the thread is free for another. */
+  async stop(): Promise<void> {
+    if (!this.#isOver && !this.#isDropped) {
+      this.#isDropped = true;
+      this.#tell({ type: 'drop' });
+    }
+    await this.#over.promise;
+  }
+
+  readonly #hear = (message: FromThread): void => {
+    if (message.type === 'dropped') this.#giveBack();
+    if (this.#isDropped) return;
+    switch (message.type) {
+      case 'encoded':
+        this.events.encoded(message.chunk);
+        break;
+      case 'taken':
+        this.#inHand--;
+        this.events.taken();
+        break;
+      case 'ended':
+        this.#giveBack();
+        this.events.ended(message.rows);
+        break;
+      case 'failed':
+        this.#giveBack();
+        this.events.failed(message.error);
+    }
+  };
+
+  /** Only when it runs out of memory: everything else is told as failed. */
+  readonly #die = (error: Error): void => {
+    this.#finish();
+    if (!this.#isDropped) this.events.failed(error);
+  };
+
+  #giveBack(): void {
+    this.#finish();
+    giveBackThread(this.#thread);
+  }
+
+  #finish(): void {
+    this.#thread.off('message', this.#hear).off('error', this.#die);
+    this.#isOver = true;
+    this.#over.resolve(undefined);
   }
 
   #tell(message: ToThread, ...given: ArrayBuffer[]): void {
-    this.#worker.postMessage(message, given);
+    this.#thread.postMessage(message, given);
   }
 }
