@@ -202,7 +202,11 @@ for (const [title, when] of failures) {
     t.equal(spool.stats().spooled, 0);
     disk.calls.length = 0;
     await spool.close();
-    t.same(disk.calls, [], 'nothing more is written to it');
+    t.same(
+      disk.calls.filter(({ operation }) => operation !== 'close'),
+      [],
+      'nothing more is written to it',
+    );
   });
 }
 

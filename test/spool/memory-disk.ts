@@ -1,42 +1,70 @@
 import { basename } from 'node:path';
 import type { SpoolFile, SpoolFiles } from '../../src/spool/files.js';
-
-interface Inode {
-  data: Buffer;
-  // What a loss of power leaves.
-  synced: Buffer;
-}
+import { MemoryFile } from './memory-file.js';
+import type { Choose } from './memory-file.js';
 
 export interface DiskCall {
   readonly operation:
-    'create' | 'open' | 'read' | 'write' | 'truncate' | 'datasync' | 'rename' | 'remove' | 'syncDirectory';
+    | 'list'
+    | 'create'
+    | 'open'
+    | 'read'
+    | 'write'
+    | 'truncate'
+    | 'datasync'
+    | 'size'
+    | 'close'
+    | 'rename'
+    | 'remove'
+    | 'syncDirectory';
   /** File name without its directory. */
   readonly name: string;
-  /** Bytes asked for by a read or a write. */
+  /** Bytes asked for by a read or a write; the new length of a truncated file. */
   readonly length: number;
+  /** Offset of a read or a write. */
+  readonly position: number;
 }
 
-/** Where a crash may choose: a number below `below`. */
-export type Choose = (below: number) => number;
+/** A change of names that a loss of power may undo. */
+type NameChange =
+  | { do: 'set'; name: string; file: MemoryFile }
+  | { do: 'rename'; from: string; name: string; file: MemoryFile }
+  | { do: 'remove'; name: string };
 
 export function systemError(code: string): Error {
   return Object.assign(new Error(`${code}: simulated`), { code });
 }
 
+/** A random choice that is the same again for the same seed. */
+export function chooser(seed: number): Choose {
+  let state = seed >>> 0;
+  return (below) => {
+    // mulberry32: near seeds give far numbers, from the first on.
+    state = (state + 0x6d2b_79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return Math.floor((((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32) * below);
+  };
+}
+
 /**
- * A disk of one directory in memory. What is written is lost in a crash unless it was synced, and so are names unless the
- * directory was.
+ * A disk of one directory in memory. In a crash any part of what was written and not synced is lost, and so is any of the
+ * changes of names since the directory was synced. After a failed sync, what it was about counts as written and is not.
  */
 export class MemoryDisk implements SpoolFiles {
   readonly calls: DiskCall[] = [];
   /** Called, and waited for, before each call; throws to make it fail; a number makes a write that short. */
   onCall: (call: DiskCall) => unknown = () => undefined;
-  #names: Map<string, Inode>;
-  #durableNames: Map<string, Inode>;
+  /** Called after the effect of each call; throws to make it fail all the same. */
+  onDone: (call: DiskCall) => void = () => undefined;
+  #names: Map<string, MemoryFile>;
+  #durableNames: Map<string, MemoryFile>;
+  // What made #names of #durableNames.
+  #changes: NameChange[] = [];
   #locked = false;
 
   constructor(files: ReadonlyMap<string, Buffer> = new Map()) {
-    this.#names = new Map([...files].map(([name, data]) => [name, { data, synced: data }]));
+    this.#names = new Map([...files].map(([name, data]) => [name, new MemoryFile(data)]));
     this.#durableNames = new Map(this.#names);
   }
 
@@ -52,28 +80,27 @@ export class MemoryDisk implements SpoolFiles {
   /** The disk as the next process finds it after this one was killed: all that was written is there, durable or not. */
   killed(): MemoryDisk {
     const next = new MemoryDisk();
-    const copies = new Map<Inode, Inode>();
-    const copy = (inode: Inode) => copies.get(inode) ?? { ...inode };
-    for (const inode of [...this.#names.values(), ...this.#durableNames.values()])
-      copies.set(inode, copy(inode));
-    next.#names = new Map([...this.#names].map(([name, inode]) => [name, copy(inode)]));
-    next.#durableNames = new Map([...this.#durableNames].map(([name, inode]) => [name, copy(inode)]));
+    const copies = new Map<MemoryFile, MemoryFile>();
+    const copy = (file: MemoryFile): MemoryFile => {
+      const made = copies.get(file) ?? file.copy();
+      copies.set(file, made);
+      return made;
+    };
+    const copied = (names: Map<string, MemoryFile>) =>
+      new Map([...names].map(([name, file]) => [name, copy(file)]));
+    next.#names = copied(this.#names);
+    next.#durableNames = copied(this.#durableNames);
+    next.#changes = this.#changes.map((change) =>
+      change.do === 'remove' ? change : { ...change, file: copy(change.file) },
+    );
     return next;
   }
 
-  /** The disk after a loss of power. Of what was not synced, `choose` says how much is there and whether it is zeros. */
+  /** The disk after a loss of power. */
   crashed(choose: Choose): MemoryDisk {
-    const files = new Map<string, Buffer>();
-    for (const name of new Set([...this.#names.keys(), ...this.#durableNames.keys()])) {
-      const [one, other] =
-        choose(2) === 0 ? [this.#names, this.#durableNames] : [this.#durableNames, this.#names];
-      const durable = this.#durableNames.get(name) === this.#names.get(name);
-      const inode = durable
-        ? this.#names.get(name)
-        : (one.get(name) ?? (choose(2) === 0 ? undefined : other.get(name)));
-      if (inode) files.set(name, torn(inode, choose));
-    }
-    return new MemoryDisk(files);
+    const names = new Map(this.#durableNames);
+    for (const change of this.#changes) if (choose(2) === 1) apply(change, names);
+    return new MemoryDisk(new Map([...names].map(([name, file]) => [name, file.crashed(choose)])));
   }
 
   makeDirectory(): Promise<void> {
@@ -90,93 +117,104 @@ export class MemoryDisk implements SpoolFiles {
     });
   }
 
-  async list(): Promise<string[]> {
-    return [...this.#names.keys()];
+  list(): Promise<string[]> {
+    return this.#call({ operation: 'list' }, () => [...this.#names.keys()]);
   }
 
-  async create(path: string): Promise<SpoolFile> {
+  create(path: string): Promise<SpoolFile> {
     const name = basename(path);
-    await this.#call('create', name);
-    if (this.#names.has(name)) throw systemError('EEXIST');
-    const inode: Inode = { data: Buffer.alloc(0), synced: Buffer.alloc(0) };
-    this.#names.set(name, inode);
-    return this.#file(name, inode);
+    return this.#call({ operation: 'create', name }, () => {
+      if (this.#names.has(name)) throw systemError('EEXIST');
+      const file = new MemoryFile();
+      this.#change({ do: 'set', name, file });
+      return this.#file(name, file);
+    });
   }
 
-  async open(path: string): Promise<SpoolFile> {
+  open(path: string): Promise<SpoolFile> {
     const name = basename(path);
-    await this.#call('open', name);
-    return this.#file(name, this.#inode(name));
+    return this.#call({ operation: 'open', name }, () => this.#file(name, this.#found(name)));
   }
 
-  async rename(from: string, to: string): Promise<void> {
-    await this.#call('rename', basename(from));
-    this.#names.set(basename(to), this.#inode(basename(from)));
-    this.#names.delete(basename(from));
+  rename(from: string, to: string): Promise<void> {
+    const [source, name] = [basename(from), basename(to)];
+    return this.#call({ operation: 'rename', name: source }, () => {
+      this.#change({ do: 'rename', from: source, name, file: this.#found(source) });
+    });
   }
 
-  async remove(path: string): Promise<void> {
-    await this.#call('remove', basename(path));
-    this.#inode(basename(path));
-    this.#names.delete(basename(path));
+  remove(path: string): Promise<void> {
+    const name = basename(path);
+    return this.#call({ operation: 'remove', name }, () => {
+      this.#found(name);
+      this.#change({ do: 'remove', name });
+    });
   }
 
-  async syncDirectory(): Promise<void> {
-    await this.#call('syncDirectory', '.');
-    this.#durableNames = new Map(this.#names);
+  syncDirectory(): Promise<void> {
+    return this.#call({ operation: 'syncDirectory' }, () => {
+      this.#durableNames = new Map(this.#names);
+      this.#changes = [];
+    });
   }
 
-  #inode(name: string): Inode {
-    const inode = this.#names.get(name);
-    if (!inode) throw systemError('ENOENT');
-    return inode;
+  #change(change: NameChange): void {
+    apply(change, this.#names);
+    this.#changes.push(change);
   }
 
-  async #call(operation: DiskCall['operation'], name: string, length = 0): Promise<number> {
-    const call = { operation, name, length };
+  #found(name: string): MemoryFile {
+    const file = this.#names.get(name);
+    if (!file) throw systemError('ENOENT');
+    return file;
+  }
+
+  async #call<T>(
+    asked: Partial<DiskCall> & Pick<DiskCall, 'operation'>,
+    effect: (length: number) => T,
+  ): Promise<T> {
+    const call = { name: '.', length: 0, position: 0, ...asked };
     this.calls.push(call);
     const answer = await this.onCall(call);
-    return typeof answer === 'number' ? answer : length;
+    const result = effect(typeof answer === 'number' ? answer : call.length);
+    this.onDone(call);
+    return result;
   }
 
-  #file(name: string, inode: Inode): SpoolFile {
+  #file(name: string, file: MemoryFile): SpoolFile {
     return {
-      read: async (buffer, position) => {
-        await this.#call('read', name, buffer.length);
-        const found = inode.data.subarray(position, position + buffer.length);
-        buffer.set(found);
-        return found.length;
-      },
-      write: async (buffer, position) => {
-        const length = await this.#call('write', name, buffer.length);
-        const data = Buffer.alloc(Math.max(inode.data.length, position + length));
-        data.set(inode.data);
-        data.set(buffer.subarray(0, length), position);
-        inode.data = data;
-        return length;
-      },
-      truncate: async (length) => {
-        await this.#call('truncate', name, length);
-        inode.data = inode.data.subarray(0, length);
-      },
+      read: (buffer, position) =>
+        this.#call({ operation: 'read', name, length: buffer.length, position }, () => {
+          const found = file.data.subarray(position, position + buffer.length);
+          buffer.set(found);
+          return found.length;
+        }),
+      write: (buffer, position) =>
+        this.#call({ operation: 'write', name, length: buffer.length, position }, (length) => {
+          file.write(buffer.subarray(0, length), position);
+          return length;
+        }),
+      truncate: (length) =>
+        this.#call({ operation: 'truncate', name, length }, () => {
+          file.truncate(length);
+        }),
       datasync: async () => {
-        await this.#call('datasync', name);
-        inode.synced = inode.data;
+        try {
+          await this.#call({ operation: 'datasync', name }, () => undefined);
+        } catch (error) {
+          file.failedSync();
+          throw error;
+        }
+        file.sync();
       },
-      size: async () => inode.data.length,
-      close: async () => undefined,
+      size: () => this.#call({ operation: 'size', name }, () => file.data.length),
+      close: () => this.#call({ operation: 'close', name }, () => undefined),
     };
   }
 }
 
-function torn(inode: Inode, choose: Choose): Buffer {
-  const { data, synced } = inode;
-  const kept =
-    data.length <= synced.length
-      ? synced
-      : data.subarray(0, synced.length + choose(data.length - synced.length + 1));
-  if (kept.length <= synced.length || choose(2) === 0) return kept;
-  const result = Buffer.from(kept);
-  result.fill(0, synced.length + choose(kept.length - synced.length));
-  return result;
+function apply(change: NameChange, names: Map<string, MemoryFile>): void {
+  if (change.do === 'remove') names.delete(change.name);
+  else names.set(change.name, change.file);
+  if (change.do === 'rename') names.delete(change.from);
 }
