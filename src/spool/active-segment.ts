@@ -41,12 +41,14 @@ export class ActiveSegment {
       file = await files.create(segment.path);
       await writeAll(file, encodeHeader(full), 0);
       await trusting(file.datasync());
-      await trusting(files.syncDirectory(directory));
+      await syncNames(files, directory);
     } catch (error) {
-      await file?.close().catch(() => undefined);
-      if (!isOutOfRoom(error)) throw untrustworthy(error);
-      await trusting(removeIfThere(files, segment.path));
-      throw error;
+      try {
+        if (isOutOfRoom(error)) await trusting(unmake(files, segment.path, file));
+      } finally {
+        await file?.close().catch(() => undefined);
+      }
+      throw isOutOfRoom(error) ? error : untrustworthy(error);
     }
     segments.add(segment);
     return new ActiveSegment(segment, full, file);
@@ -93,7 +95,13 @@ export class ActiveSegment {
   }
 }
 
-async function removeIfThere(files: SpoolFiles, path: string): Promise<void> {
+/**
+ * Nothing may be left of it: the segment before goes on, and would be believed to hold as few records as this header says.
+ * The removal itself is durable only with the next sync of the directory, so the file is emptied first.
+ */
+async function unmake(files: SpoolFiles, path: string, file: SpoolFile | null): Promise<void> {
+  await file?.truncate(0);
+  await file?.datasync();
   await files.remove(path).catch((error: unknown) => {
     if (errorCode(error) !== 'ENOENT') throw error;
   });
@@ -102,6 +110,15 @@ async function removeIfThere(files: SpoolFiles, path: string): Promise<void> {
 async function trusting(step: Promise<void>): Promise<void> {
   try {
     await step;
+  } catch (error) {
+    throw untrustworthy(error);
+  }
+}
+
+/** Without a file handle to be had it was not even tried, and nothing is in doubt. */
+async function syncNames(files: SpoolFiles, directory: string): Promise<void> {
+  try {
+    await files.syncDirectory(directory);
   } catch (error) {
     throw isOutOfHandles(error) ? error : untrustworthy(error);
   }

@@ -111,3 +111,20 @@ export async function readUpTo(file: SpoolFile, buffer: Buffer, position: number
   }
   return buffer.subarray(0, done);
 }
+
+const REWRITE_AT_ONCE_BYTES = 256 * 1024;
+
+/**
+ * Writes the bytes [from, to) again as they are. A failed write-back is told to one sync only: the pages then pass for clean,
+ * can be read, and every later sync succeeds without them. Who does not know how earlier syncs of a file ended has to
+ * make its pages dirty again, or the next sync proves nothing.
+ */
+export async function rewrite(file: SpoolFile, from: number, to: number): Promise<void> {
+  const buffer = Buffer.allocUnsafeSlow(Math.min(REWRITE_AT_ONCE_BYTES, to - from));
+  for (let at = from; at < to;) {
+    const bytes = await readUpTo(file, buffer.subarray(0, to - at), at);
+    if (bytes.length === 0) break;
+    await writeAll(file, bytes, at);
+    at += bytes.length;
+  }
+}

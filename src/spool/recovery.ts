@@ -1,8 +1,9 @@
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { errorCode, messageOf } from '../lib/errors.js';
 import type { Ages } from './ages.js';
 import { isOutOfRoom } from './errors.js';
-import { readUpTo, writeAll } from './files.js';
+import { readUpTo, rewrite, writeAll } from './files.js';
 import type { SpoolFile, SpoolFiles } from './files.js';
 import { decodeHeader, decodeSeal, encodeSeal, HEADER_BYTES, SEAL_BYTES } from './header.js';
 import type { SegmentHeader } from './header.js';
@@ -14,6 +15,9 @@ import { baseOfName, MAX_SEGMENT_RECORDS, Segment, segmentName } from './segment
 import { Segments } from './segments.js';
 import { segmentSource } from './source.js';
 import type { OnFault } from './types.js';
+
+const HEADER_ATTEMPTS = 4;
+const HEADER_RETRY_MS = 50;
 
 export interface Recovered {
   readonly identity: Identity;
@@ -104,13 +108,16 @@ async function inspect(around: Surroundings, base: number): Promise<Found> {
   }
 }
 
-/** A bad sector under a header is the same as a header that does not hold. */
+/** A bad sector under a header is the same as a header that does not hold. An error that passes must not cost a segment. */
 async function readOrNothing(file: SpoolFile, position: number, length: number): Promise<Buffer> {
-  try {
-    return await readUpTo(file, Buffer.alloc(length), position);
-  } catch (error) {
-    if (errorCode(error) === 'EIO') return Buffer.alloc(0);
-    throw error;
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await readUpTo(file, Buffer.alloc(length), position);
+    } catch (error) {
+      if (errorCode(error) !== 'EIO') throw error;
+      if (attempt === HEADER_ATTEMPTS) return Buffer.alloc(0);
+      await setTimeout(HEADER_RETRY_MS);
+    }
   }
 }
 
@@ -133,8 +140,8 @@ async function newest(around: Surroundings, found: Found): Promise<Segment | nul
   const file = await around.files.open(path);
   try {
     if (sealedCount !== null) {
-      await file.datasync();
       const dataEnd = size - SEAL_BYTES;
+      await makeDurable(around, file, dataEnd, size);
       return new Segment(around.directory, {
         base,
         header,
@@ -150,13 +157,25 @@ async function newest(around: Surroundings, found: Found): Promise<Segment | nul
       around.onFault({ kind: 'torn_tail', message });
       await file.truncate(end);
     }
-    await file.datasync();
+    await makeDurable(around, file, 0, end);
     const sealed = await seal(around, file, header, count, end);
     const fileBytes = sealed ? end + SEAL_BYTES : end;
     return new Segment(around.directory, { base, header, count, dataEnd: end, fileBytes, sealed });
   } finally {
     await file.close();
   }
+}
+
+/** What the process before us wrote and could not sync, or did not live to, is on the disk after this. */
+async function makeDurable(around: Surroundings, file: SpoolFile, from: number, to: number): Promise<void> {
+  try {
+    await rewrite(file, from, to);
+  } catch (error) {
+    // Only where overwriting takes new blocks. Then it is the kernel's word alone, as long as the disk is full.
+    if (!isOutOfRoom(error)) throw error;
+    around.onFault({ kind: 'full', message: `no room to write a segment again: ${messageOf(error)}`, error });
+  }
+  await file.datasync();
 }
 
 /** How many sequences there are up to the last whole record, and where it ends. */

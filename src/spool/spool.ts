@@ -9,7 +9,8 @@
  *                          one append that alone exceeds it; ≤ 2^20 records
  *   all segments           `maxBytes` of files (a header and a seal more while one is being replaced)
  *   reading                from a cache of the last 8 MiB, else from the files in pieces of 256 KiB (or one record)
- *   opening                reads a header and a seal of each segment and scans only the newest: ≤ one segment of I/O
+ *   opening                reads a header and a seal of each segment; only the newest it scans, and writes again if it was
+                          not sealed
  *   memory                 does not grow with the backlog, only with the number of segments
  *
  * FILES
@@ -38,8 +39,10 @@
  * RECOVERY (at opening)
  *   newest, sealed         the seal says how many records it holds; one that cannot be read is damage
  *   newest, not sealed     scanned; what comes after its last whole record is a torn tail and is cut off, and what lies
- *                          between two whole records is damage. Then synced (it may have been only in the page cache,
- *                          left by a process that was killed) and sealed, before any record is handed out.
+ *                          between two whole records is damage. Then written again, synced and sealed, before any
+ *                          record is handed out: it may have been only in the page cache, left by a process that was
+ *                          killed, or that ended because a sync failed. The pages of a failed sync pass for clean, so
+ *                          without being written again they would be left out by every later sync.
  *   older ones             not scanned; the number of records comes from the seal, else from the next header (both gone:
  *                          scanned after all)
  *   no header readable     newest and no longer than a header: a crash while it was made, removed. Else all its records
@@ -48,7 +51,8 @@
  * Damage: every sequence that should be there and is not comes out as one record with `corrupt: true`. The first of a run
  * carries the damaged bytes (at most 1 MiB of them), the others none; its checksum is the crc32 of all the damaged bytes:
  * the same again after every restart, until released. It counts in `accepted` like any record, once.
- * Records of a group that was never acknowledged but is found whole after a crash count as accepted.
+ * Records of a group that was never acknowledged but are found whole after a crash count as accepted; so do, as damage,
+ * those of the group whose place before them a loss of power left unwritten.
  * What was released is not written down: after a restart every record in a file that still exists is handed out again, and
  * whoever drains knows by spool id and sequence what it has done already.
  *
@@ -56,6 +60,8 @@
  *   ENOSPC, EDQUOT         cut back to the last synced length, SpoolFullError to the group, open for the next append;
  *                          at opening: opens, and makes its segment with the first append that finds room
  *   EMFILE, ENFILE         where a new segment is needed: refused and retried in the same way
+ *                          A segment that could not be made is emptied before it is removed: its name may come back in
+ *                          a crash, and its header would hide what its predecessor took afterwards.
  *   limit reached          SpoolFullError, until enough segments are released; a wholly released segment that is still
  *                          being written is replaced so that it can go
  *   any error of fdatasync, any other error of a write, a truncation that fails

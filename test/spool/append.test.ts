@@ -148,7 +148,7 @@ t.test(
     const { spool, faults } = await openOn(full);
     t.match(
       faults.map(({ kind }) => kind),
-      ['seal', 'full'],
+      ['full', 'seal', 'full'],
     );
     t.same(texts(await readAll(spool)), ['kept']);
     await t.rejects(spool.append(bytesOf('no')), SpoolFullError);
@@ -175,27 +175,28 @@ t.test('running out of file handles refuses and passes by itself', async (t) => 
   t.equal((await readAll(spool)).length, 2);
 });
 
-const failures: [string, Parameters<typeof spoilt>[0]][] = [
+const failures: [string, ...Parameters<typeof spoilt>][] = [
   ['an error of fdatasync', ({ operation }) => operation === 'datasync'],
+  ['any error of fdatasync at all', ({ operation }) => operation === 'datasync', 'EMFILE'],
   ['an error of a write', ({ operation }) => operation === 'write'],
 ];
-function spoilt(when: (call: { operation: string }) => boolean): MemoryDisk['onCall'] {
+function spoilt(when: (call: { operation: string }) => boolean, code = 'EIO'): MemoryDisk['onCall'] {
   return (call) => {
-    if (when(call)) throw systemError('EIO');
+    if (when(call)) throw systemError(code);
   };
 }
-for (const [title, when] of failures) {
+for (const [title, when, code = 'EIO'] of failures) {
   t.test(`${title} stops acceptance for good; what was synced before can be read and released`, async (t) => {
     const disk = new MemoryDisk();
     const { spool, faults } = await openOn(disk);
     await spool.append(bytesOf('before'));
-    disk.onCall = spoilt(when);
+    disk.onCall = spoilt(when, code);
     const group = [spool.append(bytesOf('a')), spool.append(bytesOf('b'))];
     for (const one of group) await t.rejects(one, SpoolFailedError);
     disk.onCall = () => undefined;
     await t.rejects(spool.append(bytesOf('c')), SpoolFailedError);
     await t.rejects(spool.renew(), SpoolFailedError);
-    t.match(spool.stats(), { state: 'failed', accepted: 1, lastError: /EIO/ });
+    t.match(spool.stats(), { state: 'failed', accepted: 1, lastError: new RegExp(code) });
     t.match(faults, [{ kind: 'failed' }]);
     t.same(texts(await readAll(spool)), ['before']);
     spool.release(1, spool.syncedThrough);

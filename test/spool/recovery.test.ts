@@ -372,7 +372,7 @@ t.test('empty openings leave nothing behind but the newest segment', async (t) =
 });
 
 t.test(
-  'opening reads a header and a seal of an old segment, whatever its size, and scans only the newest',
+  'opening reads a header and a seal of an old segment, whatever its size; only the newest it scans, and writes again',
   async (t) => {
     const disk = new MemoryDisk();
     const { spool } = await openOn(disk, { segmentBytes: 2 ** 20 });
@@ -383,6 +383,6 @@ t.test(
       .filter(({ operation }) => operation === 'read')
       .reduce((sum, { length }) => sum + length, 0);
     t.equal(disk.segmentNames().length, 12);
-    t.ok(read < 2 ** 21, `${read} of ${24 * 500_000} bytes`);
+    t.ok(read < 3 * 2 ** 20, `${read} of ${24 * 500_000} bytes`);
   },
 );
