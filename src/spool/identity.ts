@@ -49,19 +49,23 @@ function parse(text: string): Identity | null {
   }
   if (typeof json !== 'object' || json === null) return null;
   const fields = new Map<string, unknown>(Object.entries(json));
+  const identity = identityOf(fields);
+  // The checksum is also over the format it was written in: where it holds, another number in `format` is damage.
+  if (identity && fields.get('checksum') === checksumOf(identity)) return identity;
   const format = fields.get('format');
   if (typeof format === 'number' && format > FORMAT) {
     throw new SpoolFormatError(`${FILE} has format ${format}, this version reads ${FORMAT}`);
   }
+  return null;
+}
+
+function identityOf(fields: ReadonlyMap<string, unknown>): Identity | null {
   const id = fields.get('id');
   const uncounted = fields.get('uncounted');
   const createdAt = fields.get('created_at');
-  if (format !== FORMAT || typeof id !== 'string' || !/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(id))
-    return null;
+  if (typeof id !== 'string' || !/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(id)) return null;
   if (typeof uncounted !== 'number' || !Number.isSafeInteger(uncounted) || uncounted < 0) return null;
-  if (typeof createdAt !== 'string' || fields.get('checksum') !== checksumOf({ id, uncounted, createdAt }))
-    return null;
-  return { id, uncounted, createdAt };
+  return typeof createdAt === 'string' ? { id, uncounted, createdAt } : null;
 }
 
 /** One bit changed in the id would be a valid id, and a foreign one. */

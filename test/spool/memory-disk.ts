@@ -57,6 +57,8 @@ export class MemoryDisk implements SpoolFiles {
   onCall: (call: DiskCall) => unknown = () => undefined;
   /** Called after the effect of each call; throws to make it fail all the same. */
   onDone: (call: DiskCall) => void = () => undefined;
+  /** Says that it synced and did not. */
+  isLying = false;
   #names: Map<string, MemoryFile>;
   #durableNames: Map<string, MemoryFile>;
   // What made #names of #durableNames.
@@ -153,6 +155,7 @@ export class MemoryDisk implements SpoolFiles {
 
   syncDirectory(): Promise<void> {
     return this.#call({ operation: 'syncDirectory' }, () => {
+      if (this.isLying) return;
       this.#durableNames = new Map(this.#names);
       this.#changes = [];
     });
@@ -205,7 +208,7 @@ export class MemoryDisk implements SpoolFiles {
           file.failedSync();
           throw error;
         }
-        file.sync();
+        if (!this.isLying) file.sync();
       },
       size: () => this.#call({ operation: 'size', name }, () => file.data.length),
       close: () => this.#call({ operation: 'close', name }, () => undefined),
