@@ -1,10 +1,12 @@
 import { crc32 } from 'node:zlib';
 import type { Bell } from '../lib/bell.js';
+import { messageOf } from '../lib/errors.js';
 import type { Ages } from './ages.js';
 import { SpoolClosedError } from './errors.js';
 import type { SpoolFiles } from './files.js';
 import { SegmentScanner } from './scanner.js';
-import type { LostRecords, Piece } from './scanner.js';
+import type { ByteSource, LostRecords, Piece } from './scanner.js';
+import { READ_ATTEMPTS } from './segment.js';
 import type { Segment } from './segment.js';
 import type { Segments } from './segments.js';
 import { CHUNK_BYTES, segmentSource } from './source.js';
@@ -98,10 +100,8 @@ export class DiskReader implements SpoolReader {
         return undefined;
       }
       if (this.#position?.segment !== segment) {
-        const cached = (offset: number) => this.spool.cache.find(segment, offset);
-        const source = segmentSource(this.spool.files, segment.path, cached);
         const scanner = new SegmentScanner(
-          source,
+          this.#source(segment),
           segment.header?.salt ?? null,
           segment.scanFrom,
           segment.base,
@@ -132,7 +132,10 @@ export class DiskReader implements SpoolReader {
   /** The first sequence of a damaged run carries the bytes that lie there; the checksum is over all of them, handed out or not. */
   async #damaged(lost: LostRecords, sequence: number): Promise<{ bytes: Buffer; checksum: number }> {
     if (sequence !== lost.first || !this.#position) return { bytes: EMPTY, checksum: 0 };
-    const source = segmentSource(this.spool.files, this.#position.segment.path);
+    const { segment } = this.#position;
+    // What cannot be read was waited for already; bytes that are damaged for another reason come out the same every time.
+    const giveUp = () => segment.isUnreadable || !segment.header;
+    const source = segmentSource(this.spool.files, segment.path, { giveUp });
     const kept: Buffer[] = [];
     let keptBytes = 0;
     let checksum = 0;
@@ -146,6 +149,20 @@ export class DiskReader implements SpoolReader {
       offset += chunk.length;
     }
     return { bytes: Buffer.concat(kept), checksum };
+  }
+
+  /** Of what the disk does not yield nothing is called lost before it was asked for many times. */
+  #source(segment: Segment): ByteSource {
+    return segmentSource(this.spool.files, segment.path, {
+      cached: (offset) => this.spool.cache.find(segment, offset),
+      giveUp: (offset) => segment.failedToRead(offset),
+      onUnreadable: (offset, error) => {
+        if (segment.isUnreadable) return;
+        segment.isUnreadable = true;
+        const message = `${segment.path} cannot be read at ${offset} and after: ${messageOf(error)}. After ${READ_ATTEMPTS} attempts what is missing is taken for damage; the file is kept as .bad`;
+        this.spool.onFault({ kind: 'damage', message, error });
+      },
+    });
   }
 
   #report(segment: Segment): void {

@@ -27,12 +27,12 @@ export class Reclaimer {
       for (;;) {
         const segment = this.segments.removable();
         if (!segment) break;
-        if (segment.header) {
+        if (segment.header && !segment.isUnreadable) {
           await this.files.remove(segment.path).catch((error: unknown) => {
             if (errorCode(error) !== 'ENOENT') throw error;
           });
         } else {
-          // Nothing of it could be read, so what was handed out is not all that lies there: left for a human.
+          // What was handed out is not all that lies there: left for a human.
           await this.files.rename(segment.path, segment.path.replace(/\.seg$/, '.bad'));
         }
         this.segments.remove(segment);

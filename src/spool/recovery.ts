@@ -1,23 +1,19 @@
-import { join } from 'node:path';
-import { setTimeout } from 'node:timers/promises';
-import { errorCode, messageOf } from '../lib/errors.js';
+import { messageOf } from '../lib/errors.js';
 import type { Ages } from './ages.js';
 import { isOutOfRoom } from './errors.js';
-import { readUpTo, rewrite, writeAll } from './files.js';
+import { rewrite, writeAll } from './files.js';
 import type { SpoolFile, SpoolFiles } from './files.js';
-import { decodeHeader, decodeSeal, encodeSeal, HEADER_BYTES, SEAL_BYTES } from './header.js';
+import { encodeSeal, HEADER_BYTES, SEAL_BYTES } from './header.js';
 import type { SegmentHeader } from './header.js';
 import { newIdentity, readIdentity, writeIdentity } from './identity.js';
 import type { Identity } from './identity.js';
-import { HEAD_BYTES, readHead } from './record.js';
+import { inspect, OPENING_ATTEMPTS, patiently } from './inspection.js';
+import type { Found } from './inspection.js';
 import { SegmentScanner } from './scanner.js';
-import { baseOfName, MAX_SEGMENT_RECORDS, Segment, segmentName } from './segment.js';
+import { baseOfName, MAX_SEGMENT_RECORDS, Segment } from './segment.js';
 import { Segments } from './segments.js';
 import { segmentSource } from './source.js';
 import type { OnFault } from './types.js';
-
-const HEADER_ATTEMPTS = 4;
-const HEADER_RETRY_MS = 50;
 
 export interface Recovered {
   readonly identity: Identity;
@@ -34,23 +30,15 @@ interface Surroundings {
   readonly ages: Ages;
 }
 
-/** What the first and last bytes of a segment file say. */
-interface Found {
-  readonly base: number;
-  readonly path: string;
-  readonly header: SegmentHeader | null;
-  readonly sealedCount: number | null;
-  readonly size: number;
-  readonly firstTimeMs: number | null;
-}
-
 /** Finds out what the directory holds, by the rules at the head of spool.ts; writes nothing but cuts, seals and spool.json. */
 export async function recover(around: Surroundings): Promise<Recovered> {
   const names = await around.files.list(around.directory);
   const bases = basesOf(names, '.seg');
   const found: Found[] = [];
-  for (const base of bases) found.push(await inspect(around, base));
+  for (const base of bases) found.push(await inspect(around.files, around.directory, base));
   await removeUnborn(around, found);
+  // The process before us may not have lived to do it, and what is read now (an id, for one) must not change any more.
+  await around.files.syncDirectory(around.directory);
   const newestBase = Math.max(...bases, ...basesOf(names, '.bad'));
   const nextBase = Number.isFinite(newestBase) ? newestBase + MAX_SEGMENT_RECORDS : 1;
   if (!Number.isSafeInteger(nextBase + MAX_SEGMENT_RECORDS))
@@ -88,39 +76,6 @@ function basesOf(names: readonly string[], suffix: '.seg' | '.bad'): number[] {
     .sort((a, b) => a - b);
 }
 
-async function inspect(around: Surroundings, base: number): Promise<Found> {
-  const path = join(around.directory, segmentName(base));
-  const file = await around.files.open(path);
-  try {
-    const size = await file.size();
-    const start = await readOrNothing(file, 0, HEADER_BYTES + HEAD_BYTES);
-    const sealAt = size - SEAL_BYTES;
-    const seal =
-      sealAt >= HEADER_BYTES ? decodeSeal(await readOrNothing(file, sealAt, SEAL_BYTES), sealAt) : null;
-    const header = [decodeHeader(start), seal?.header].find((one) => one?.base === base) ?? null;
-    // A segment whose first record is damaged or missing has no first time; its creation is near enough.
-    const head =
-      header && start.length >= HEADER_BYTES + HEAD_BYTES ? readHead(start, HEADER_BYTES, header.salt) : null;
-    const sealedCount = header && seal?.header.salt === header.salt ? seal.count : null;
-    return { base, path, header, sealedCount, size, firstTimeMs: head?.timeMs ?? null };
-  } finally {
-    await file.close();
-  }
-}
-
-/** A bad sector under a header is the same as a header that does not hold. An error that passes must not cost a segment. */
-async function readOrNothing(file: SpoolFile, position: number, length: number): Promise<Buffer> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await readUpTo(file, Buffer.alloc(length), position);
-    } catch (error) {
-      if (errorCode(error) !== 'EIO') throw error;
-      if (attempt === HEADER_ATTEMPTS) return Buffer.alloc(0);
-      await setTimeout(HEADER_RETRY_MS);
-    }
-  }
-}
-
 /** A segment that is followed by another: it is as it will ever be, and its number of records is written down somewhere. */
 async function older(around: Surroundings, found: Found, next: Found): Promise<Segment | null> {
   const { base, header, size, sealedCount } = found;
@@ -151,7 +106,19 @@ async function newest(around: Surroundings, found: Found): Promise<Segment | nul
         sealed: true,
       });
     }
-    const { count, end } = await scan(around, found, header);
+    const { count, end, isUnreadable } = await scan(around, found, header);
+    if (isUnreadable) {
+      // Left as it is: what cannot be read now is not cut off as if it had never been written.
+      await file.datasync();
+      return new Segment(around.directory, {
+        base,
+        header,
+        count,
+        dataEnd: size,
+        fileBytes: size,
+        sealed: false,
+      });
+    }
     if (end < size) {
       const message = `${size - end} bytes after the last whole record of ${path} were cut off`;
       around.onFault({ kind: 'torn_tail', message });
@@ -178,25 +145,37 @@ async function makeDurable(around: Surroundings, file: SpoolFile, from: number, 
   await file.datasync();
 }
 
-/** How many sequences there are up to the last whole record, and where it ends. */
+/**
+ * How many sequences there are up to the last whole record, and where it ends. What the disk does not yield counts as
+ * damage where a whole record follows; whether it held more records at the end nobody knows.
+ */
 async function scan(
   around: Surroundings,
   found: Found,
   header: SegmentHeader,
-): Promise<{ count: number; end: number }> {
-  const source = segmentSource(around.files, found.path);
+): Promise<{ count: number; end: number; isUnreadable: boolean }> {
+  let failures = 0;
+  let isUnreadable = false;
+  const source = segmentSource(around.files, found.path, {
+    giveUp: () => ++failures >= OPENING_ATTEMPTS,
+    onUnreadable: (offset, error) => {
+      if (!isUnreadable) reportUnyielding(around, found, offset, error);
+      isUnreadable = true;
+    },
+  });
   const scanner = new SegmentScanner(source, header.salt, HEADER_BYTES, found.base);
   const bounds = { end: found.size, limit: found.base + MAX_SEGMENT_RECORDS };
+  const advance = () => patiently(() => scanner.advance(bounds));
   let count = 0;
   let end = Math.min(HEADER_BYTES, found.size);
-  for (let pieces = await scanner.advance(bounds); pieces; pieces = await scanner.advance(bounds)) {
+  for (let pieces = await advance(); pieces; pieces = await advance()) {
     for (const piece of pieces) {
       if (piece.kind !== 'record') continue;
       count = piece.sequence - found.base + 1;
       end = piece.end;
     }
   }
-  return { count, end };
+  return { count, end, isUnreadable };
 }
 
 /** On a full disk it goes without: the next header will tell the count. */
@@ -224,6 +203,11 @@ async function setAside(around: Surroundings, found: Found): Promise<null> {
   await around.files.rename(found.path, found.path.replace(/\.seg$/, '.bad'));
   await around.files.syncDirectory(around.directory);
   return null;
+}
+
+function reportUnyielding(around: Surroundings, found: Found, offset: number, error: unknown): void {
+  const message = `${found.path} cannot be read at ${offset} and after: ${messageOf(error)}. What is missing up to the last record that can be read is taken for damage; if more followed, their number is unknown`;
+  around.onFault({ kind: 'damage', message, error });
 }
 
 function reportUnreadable(around: Surroundings, found: Found, consequence: string): void {

@@ -6,6 +6,9 @@ import type { SegmentHeader } from './header.js';
 /** At most this many records in a segment, and at least this far from the newest base to that of a new opening. */
 export const MAX_SEGMENT_RECORDS = 2 ** 20;
 
+/** A reader that comes again with a backoff of up to two seconds spends about a minute on so many. */
+export const READ_ATTEMPTS = 30;
+
 /** What is known in memory of one segment file. */
 export class Segment {
   readonly base: number;
@@ -20,7 +23,11 @@ export class Segment {
   fileBytes: number;
   /** True when a valid seal with `count` is on disk. */
   sealed: boolean;
+  /** True when the disk does not yield some of it, and that is taken for damage: the file is then kept for a human. */
+  isUnreadable = false;
   readonly released = new IntervalSet();
+  // By offset: how often the piece there could not be read.
+  readonly #failedReads = new Map<number, number>();
 
   constructor(
     directory: string,
@@ -43,6 +50,13 @@ export class Segment {
   /** Records not released. */
   get spooled(): number {
     return this.count - this.released.size;
+  }
+
+  /** To be called when the piece at this offset could not be read; true once that has happened too often to go on waiting. */
+  failedToRead(offset: number): boolean {
+    const times = (this.#failedReads.get(offset) ?? 0) + 1;
+    this.#failedReads.set(offset, times);
+    return times >= READ_ATTEMPTS;
   }
 
   /** Where a scan starts: of a segment without a header everything is damage, from the first byte. */

@@ -16,7 +16,8 @@
  * FILES
  *   spool.json             { format, id, uncounted, created_at, checksum }; written aside, synced, renamed
  *   <base, 16 digits>.seg  a segment: header, records, and once it will not grow any more a seal
- *   <base>.bad             a segment of which nothing could be read, kept for a human; never read again
+ *   <base>.bad             a segment of which not all could be read, kept for a human; never read again, and not counted in
+ *                          `maxBytes`
  *   lock.*.sock            see lib/directory-lock
  * Numbers are little-endian. The three layouts stand in header.ts (header, seal) and record.ts. A header is stored twice,
  * in different sectors, and once more in the seal, because everything in a segment depends on its salt.
@@ -69,9 +70,13 @@
  *                          still be read and released. Only opening it anew (a restart) ends this state: after a failed
  *                          sync the kernel drops the dirty pages, so what a retry reports proves nothing.
  *                          At opening these make openSpool reject.
- *   a file cannot be read  the reader's call rejects and can be repeated; a file that is gone is damage. A bad sector so
- *                          holds up its reader until the disk yields it or the file is removed: what a disk refuses to
- *                          say now is not called lost.
+ *   a file cannot be read  the reader's call rejects and can be repeated; a file that is gone is damage. A piece that gave
+ *                          EIO 30 times (about a minute of a drain that comes again) is read block by block of 4 KiB, and
+ *                          the blocks that still give EIO are damage: one bad sector must not hold back all that follow.
+ *                          The file is kept as .bad. While the disk refuses a sync of the file as well it is away rather
+ *                          than damaged, and is waited for.
+ *                          At opening EIO is tried four times. Then a header counts as unreadable, and what is missing in
+ *                          the newest segment as damage up to its last whole record; it is not cut off there.
  *   a file cannot be deleted  reported, tried again at the next release
  *
  * WHAT IT DOES NOT SURVIVE
@@ -79,8 +84,13 @@
  *     (their sequences stay unused). The end of an older segment lost so is noticed, as damage.
  *   Rot in the last whole records of a segment that was not sealed (the process was killed): taken for a torn tail too.
  *   The loss of both headers and the seal of the newest segment, or of a segment whose next header is unreadable as well:
- *     its number of records is unknown, so `accepted` is not exact any more. Reported, never silent.
- *   A segment deleted by hand: its records are missed only if it happens while the spool is open.
+ *     its number of records is unknown, so `accepted` is not exact any more. Reported, never silent. Both headers lie in
+ *     one block of 4 KiB: bits that rot do not take both, a sector that cannot be read may.
+ *   A sector that cannot be read at the end of a segment that was not sealed: how many records it held is unknown too.
+ *     Reported.
+ *   A segment deleted by hand: its records come out as damage only if it happens while the spool is open. After an opening
+ *     they still count as accepted, and whoever compares the sums sees it; if it was the newest, nobody does, and its
+ *     sequences are given again.
  *   An old copy of the directory put back: sequences would be given again. The database shows it (it has seen sequences
  *     from `openedAt` on); `renew()` is the remedy.
  */

@@ -70,7 +70,8 @@ export interface Spool {
   /**
    * A new id for the same records, when it shows that this directory is an old copy. `accepted` then counts from the
    * records spooled now. To be called before the first release: what is released before it would come back after a
-   * restart under the new id. Rejects when it cannot be written down, and the id is then the old one.
+   * restart under the new id. Rejects when it cannot be written down, and the id is then the old one
+   * (after a restart it may be the new one all the same).
    */
   renew(): Promise<void>;
   /** Finishes the appends called before it, seals, unlocks. Can be called again. */

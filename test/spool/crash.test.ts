@@ -237,6 +237,24 @@ t.test(
   },
 );
 
+t.test('an id that a killed process had half renewed is on the disk before it is used', async (t) => {
+  const { disk, witness } = await killedDisk();
+  const life = await Life.begin(disk, witness);
+  disk.onCall = ({ operation }) => {
+    // The process is killed between the new name and the sync of the directory.
+    if (operation === 'syncDirectory') throw systemError('EIO');
+  };
+  await t.rejects(life.renew(), /EIO/);
+  const next = disk.killed();
+  next.onCall = ({ operation }) => {
+    if (operation === 'write') throw systemError('ENOSPC');
+  };
+  const { spool } = await Life.begin(next, witness);
+  t.not(spool.id, life.spool.id);
+  await Life.begin(next.crashed(NOTHING), witness);
+  t.same(witness.problems, []);
+});
+
 t.test(
   'a segment that was given up and comes back in a crash does not hide what the one before it took afterwards',
   async (t) => {

@@ -1,8 +1,10 @@
 import t from 'tap';
 import { HEADER_BYTES, SEAL_BYTES } from '../../src/spool/header.js';
 import { HEAD_BYTES, recordSpace } from '../../src/spool/record.js';
-import { bytesOf, openOn, readAll, texts } from './helpers.js';
-import { MemoryDisk } from './memory-disk.js';
+import { READ_ATTEMPTS } from '../../src/spool/segment.js';
+import type { Spool, SpoolRecord } from '../../src/spool/spool.js';
+import { bytesOf, openOn, readAll, settled, texts } from './helpers.js';
+import { MemoryDisk, systemError } from './memory-disk.js';
 
 const TEXTS = ['first', 'the second one', '', 'fourth: exactly 24 bytes', 'last'];
 const NAME = '0000000000000001.seg';
@@ -118,5 +120,112 @@ t.test(
       ['one', 'three'],
     );
     t.match(again.stats(), { accepted: 3, spooled: 2 });
+    const highest = again.syncedThrough;
+    const { first } = await again.append(bytesOf('of the newest'));
+    await again.close();
+    await disk.remove(disk.segmentNames().at(-1) ?? '');
+    const { spool: blind } = await openOn(disk);
+    t.equal(blind.openedAt, first, 'without the newest nobody knows which sequences were given');
+    t.ok(first > highest);
+  },
+);
+
+const BLOCK = 4096;
+const BLOCKS = '0123456789';
+
+/** A record for each of BLOCKS that takes a block, across the borders of blocks. */
+async function diskOfBlocks(end: 'killed' | 'closed'): Promise<MemoryDisk> {
+  const disk = new MemoryDisk();
+  const { spool } = await openOn(disk);
+  for (const digit of BLOCKS) await spool.append(bytesOf(digit.repeat(BLOCK - HEAD_BYTES)));
+  if (end === 'closed') await spool.close();
+  return disk.killed();
+}
+
+/** Reads of this block of the first segment fail. */
+function badBlock(disk: MemoryDisk, block: number): void {
+  disk.onCall = ({ operation, name, position, length }) => {
+    const touches = position < (block + 1) * BLOCK && position + length > block * BLOCK;
+    if (operation === 'read' && name === NAME && touches) throw systemError('EIO');
+  };
+}
+
+/** The digit of each record. */
+function digits(records: readonly SpoolRecord[]): string {
+  return records.map(({ bytes, corrupt }) => (corrupt ? 'x' : bytes.toString('latin1', 0, 1))).join('');
+}
+
+/** As the drain comes again: with a new reader. Returns how often it was refused before it got something. */
+async function refusals(spool: Spool, atMost: number): Promise<number> {
+  for (let refused = 0; refused < atMost; refused++) {
+    const got = await spool
+      .reader(0)
+      .next({ maxRecords: 1, maxBytes: 1 })
+      .catch(() => null);
+    if (got) return refused;
+  }
+  return atMost;
+}
+
+t.test(
+  'a block that the disk does not yield is waited for, then costs the records in it and no other; the file is kept',
+  async (t) => {
+    const disk = await diskOfBlocks('closed');
+    const { spool, faults } = await openOn(disk);
+    badBlock(disk, 2);
+    t.equal(await refusals(spool, 100), READ_ATTEMPTS - 1);
+    const records = await readAll(spool);
+    t.equal(digits(records), '0xx3456789');
+    t.equal(records[1]?.bytes.length, BLOCK - HEAD_BYTES, 'what is left of it, and zeros');
+    t.match(faults.slice(0, 3), [
+      { kind: 'damage', message: /0001.seg cannot be read at 1024 and after: EIO/ },
+      { kind: 'damage', message: /records 2 to 2 cannot be read/ },
+      { kind: 'damage', message: /records 3 to 3 cannot be read/ },
+    ]);
+    t.match(spool.stats(), { accepted: 10, spooled: 10 });
+    const next = disk.killed();
+    const { spool: again } = await openOn(next);
+    badBlock(next, 2);
+    await refusals(again, READ_ATTEMPTS);
+    t.same(await readAll(again), records, 'the same again after a restart');
+    again.release(1, 10);
+    await settled();
+    t.notOk(next.contents().has(NAME));
+    t.ok(next.contents().has(NAME.replace('.seg', '.bad')));
+  },
+);
+
+t.test('a disk that is away as a whole is waited for as long as it takes', async (t) => {
+  const disk = await diskOfBlocks('closed');
+  const { spool } = await openOn(disk);
+  disk.onCall = ({ operation }) => {
+    if (operation !== 'open') throw systemError('EIO');
+  };
+  t.equal(await refusals(spool, READ_ATTEMPTS * 3), READ_ATTEMPTS * 3);
+  disk.onCall = () => undefined;
+  t.equal(digits(await readAll(spool)), BLOCKS);
+});
+
+t.test(
+  'a bad block in a segment that a killed process left does not keep the spool from opening',
+  async (t) => {
+    for (const [block, expected] of [
+      [2, '0xx3456789'],
+      [10, '012345678'],
+    ] as const) {
+      const disk = await diskOfBlocks('killed');
+      const size = disk.contents().get(NAME)?.length;
+      badBlock(disk, block);
+      const { spool, faults } = await openOn(disk);
+      t.match(faults, [{ kind: 'damage', message: /if more followed, their number is unknown/ }]);
+      t.equal(spool.stats().accepted, expected.length);
+      t.equal(disk.contents().get(NAME)?.length, size, 'nothing is cut off');
+      t.ok(spool.openedAt > BLOCKS.length);
+      await refusals(spool, READ_ATTEMPTS);
+      t.equal(digits(await readAll(spool)), expected);
+      await spool.append(bytesOf('x'));
+      const { spool: again } = await openOn(disk.killed());
+      t.match(again.stats(), { accepted: expected.length + 1, spooled: expected.length + 1 });
+    }
   },
 );
