@@ -1,5 +1,5 @@
 import t from 'tap';
-import { HEADER_BYTES, SEAL_BYTES } from '../../src/spool/header.js';
+import { decodeHeader, HEADER_BYTES, SEAL_BYTES } from '../../src/spool/header.js';
 import { HEAD_BYTES, recordSpace } from '../../src/spool/record.js';
 import { READ_ATTEMPTS } from '../../src/spool/segment.js';
 import type { Spool, SpoolRecord } from '../../src/spool/spool.js';
@@ -88,6 +88,22 @@ t.test('any bit changed in spool.json, in a header or in a seal costs nothing', 
   }
   t.same(wrong, []);
 });
+
+t.test(
+  'every segment has a salt of its own, so that a sender cannot make what passes for a record',
+  async (t) => {
+    const disk = new MemoryDisk();
+    for (let count = 0; count < 4; count++) {
+      const { spool } = await openOn(disk);
+      await spool.append(bytesOf('x'));
+      await spool.close();
+    }
+    const segments = [...disk.contents()].filter(([name]) => name.endsWith('.seg'));
+    const salts = segments.map(([, data]) => decodeHeader(data)?.salt);
+    t.equal(new Set(salts).size, 4);
+    t.notOk(salts.includes(undefined));
+  },
+);
 
 t.test(
   'not survived: a disk that says it synced and did not loses the end, which looks like a torn tail; its sequences stay unused',
@@ -199,7 +215,7 @@ t.test('a disk that is away as a whole is waited for as long as it takes', async
   const disk = await diskOfBlocks('closed');
   const { spool } = await openOn(disk);
   disk.onCall = ({ operation }) => {
-    if (operation !== 'open') throw systemError('EIO');
+    if (operation === 'read' || operation === 'datasync') throw systemError('EIO');
   };
   t.equal(await refusals(spool, READ_ATTEMPTS * 3), READ_ATTEMPTS * 3);
   disk.onCall = () => undefined;

@@ -16,7 +16,12 @@ export class Life {
 
   static async begin(disk: MemoryDisk, witness: Witness): Promise<Life> {
     const { spool } = await openOn(disk, SMALL);
-    await witness.opened(spool);
+    try {
+      await witness.opened(spool);
+    } catch (error) {
+      await spool.close();
+      throw error;
+    }
     return new Life(spool, witness);
   }
 

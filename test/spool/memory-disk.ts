@@ -57,6 +57,8 @@ export class MemoryDisk implements SpoolFiles {
   onCall: (call: DiskCall) => unknown = () => undefined;
   /** Called after the effect of each call; throws to make it fail all the same. */
   onDone: (call: DiskCall) => void = () => undefined;
+  /** Files that were opened and not closed. */
+  openFiles = 0;
   /** Says that it synced and did not. */
   isLying = false;
   #names: Map<string, MemoryFile>;
@@ -123,19 +125,20 @@ export class MemoryDisk implements SpoolFiles {
     return this.#call({ operation: 'list' }, () => [...this.#names.keys()]);
   }
 
-  create(path: string): Promise<SpoolFile> {
+  async create(path: string): Promise<SpoolFile> {
     const name = basename(path);
-    return this.#call({ operation: 'create', name }, () => {
+    const made = await this.#call({ operation: 'create', name }, () => {
       if (this.#names.has(name)) throw systemError('EEXIST');
       const file = new MemoryFile();
       this.#change({ do: 'set', name, file });
-      return this.#file(name, file);
+      return file;
     });
+    return this.#file(name, made);
   }
 
-  open(path: string): Promise<SpoolFile> {
+  async open(path: string): Promise<SpoolFile> {
     const name = basename(path);
-    return this.#call({ operation: 'open', name }, () => this.#file(name, this.#found(name)));
+    return this.#file(name, await this.#call({ operation: 'open', name }, () => this.#found(name)));
   }
 
   rename(from: string, to: string): Promise<void> {
@@ -185,33 +188,48 @@ export class MemoryDisk implements SpoolFiles {
   }
 
   #file(name: string, file: MemoryFile): SpoolFile {
+    this.openFiles++;
+    let isOpen = true;
+    const call = <T>(
+      asked: Partial<DiskCall> & Pick<DiskCall, 'operation'>,
+      effect: (length: number) => T,
+    ): Promise<T> => {
+      if (!isOpen) return Promise.reject(systemError('EBADF'));
+      return this.#call({ name, ...asked }, effect);
+    };
     return {
       read: (buffer, position) =>
-        this.#call({ operation: 'read', name, length: buffer.length, position }, () => {
+        call({ operation: 'read', length: buffer.length, position }, () => {
           const found = file.data.subarray(position, position + buffer.length);
           buffer.set(found);
           return found.length;
         }),
       write: (buffer, position) =>
-        this.#call({ operation: 'write', name, length: buffer.length, position }, (length) => {
+        call({ operation: 'write', length: buffer.length, position }, (length) => {
           file.write(buffer.subarray(0, length), position);
           return length;
         }),
       truncate: (length) =>
-        this.#call({ operation: 'truncate', name, length }, () => {
+        call({ operation: 'truncate', length }, () => {
           file.truncate(length);
         }),
       datasync: async () => {
         try {
-          await this.#call({ operation: 'datasync', name }, () => undefined);
+          await call({ operation: 'datasync' }, () => undefined);
         } catch (error) {
           file.failedSync();
           throw error;
         }
         if (!this.isLying) file.sync();
       },
-      size: () => this.#call({ operation: 'size', name }, () => file.data.length),
-      close: () => this.#call({ operation: 'close', name }, () => undefined),
+      size: () => call({ operation: 'size' }, () => file.data.length),
+      close: () => {
+        const closing = call({ operation: 'close' }, () => undefined);
+        // Also when it fails.
+        if (isOpen) this.openFiles--;
+        isOpen = false;
+        return closing;
+      },
     };
   }
 }

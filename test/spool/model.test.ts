@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
+import { HEADER_BYTES, SEAL_BYTES } from '../../src/spool/header.js';
 import { SpoolFailedError, SpoolFullError } from '../../src/spool/spool.js';
 import type { Spool, SpoolReader } from '../../src/spool/spool.js';
 import { openOn, readAll, settled } from './helpers.js';
@@ -108,9 +109,10 @@ class House {
         `${sequence} has changed`,
       );
     }
-    const { accepted, spooled, oldestAgeS } = this.spool.stats();
+    const { accepted, spooled, oldestAgeS, bytes, limitBytes } = this.spool.stats();
     check(accepted === this.#accepted, `accepted ${accepted}, not ${this.#accepted}`);
     check(spooled === this.#live.size, `spooled ${spooled}, not ${this.#live.size}`);
+    check(bytes <= limitBytes + HEADER_BYTES + SEAL_BYTES, `${bytes} of ${limitBytes} bytes`);
     check((oldestAgeS === null) === (spooled === 0), `age ${oldestAgeS} of ${spooled}`);
     check(oldestAgeS === null || oldestAgeS >= 0, `age ${oldestAgeS}`);
   }
