@@ -1,15 +1,11 @@
 import { once } from 'node:events';
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import t, { type Test } from 'tap';
+import t from 'tap';
 import { programOf } from '../helpers/program.js';
-import { runBacklog } from './backlog.js';
-import { backlogTables } from './backlog-table.js';
 import { runBench } from './bench.js';
 import { contenders } from './contenders.js';
 import { Ground } from './ground.js';
-import { runGrowth } from './growth.js';
-import { growthTables } from './growth-table.js';
 import { openLoop } from './load-open.js';
 import { freshCalls, recordOf } from './rows.js';
 import { sized } from './sized.js';
@@ -20,21 +16,7 @@ const quiet = (): void => undefined;
 // Also when run without the runner and its settings.
 t.setTimeout(240_000);
 
-t.test('on one ground', async (t) => {
-  await Ground.with(programOf('server'), async (ground) => {
-    await t.test('the bench measures contenders of every kind and none of them errs', (t) =>
-      everyKind(t, ground),
-    );
-    await t.test('the bench of growth measures every level of what grows, and none errs', (t) =>
-      everyLevel(t, ground),
-    );
-    await t.test('the bench of a backlog tells of starts, of what comes in and of what drains', (t) =>
-      backlog(t, ground),
-    );
-  });
-});
-
-async function everyKind(t: Test, ground: Ground): Promise<void> {
+t.test('the bench measures contenders of every kind and none of them errs', async (t) => {
   // COPY and NDJSON of calls alone are the mix without clicks and results.
   const chosen = contenders
     .map(({ name }) => name)
@@ -48,7 +30,7 @@ async function everyKind(t: Test, ground: Ground): Promise<void> {
     rows: 280,
     warmUpRows: 70,
   };
-  const report = await runBench(ground, settings, quiet);
+  const report = await Ground.with(programOf('server'), (ground) => runBench(ground, settings, quiet));
   t.equal(report.lines.length, 11);
   const table = tableOf(report).split('\n');
   for (const [index, { title, headline, figures, ratios }] of report.lines.entries()) {
@@ -67,62 +49,7 @@ async function everyKind(t: Test, ground: Ground): Promise<void> {
   t.equal(counted.length, canCount ? 10 : 0, 'who writes to disk');
   for (const { title, spread } of counted)
     t.ok((spread?.min ?? 0) > 150, `${title}: at least the bytes of an event`);
-}
-
-async function everyLevel(t: Test, ground: Ground): Promise<void> {
-  const settings = {
-    ...{ rounds: 1, connections: 2, durationS: 0.1, warmUpS: 0.1, rows: 70, warmUpRows: 7 },
-    ...{ callsInStore: [200], connectionCounts: [1, 3], eventSizes: [2_000] },
-  };
-  const report = await runGrowth(ground, settings, quiet);
-  const { connections, sizes, rows } = report;
-  t.equal(rows[0]?.calls, 200);
-  const figures = [
-    ...connections.flatMap(({ paused, whole }) => [paused, whole]),
-    ...sizes.flatMap(({ singles, ndjson }) => [singles, ndjson]),
-    ...rows.flatMap(({ singles, ndjson, mixed }) => [singles, ndjson, mixed]),
-  ];
-  t.equal(figures.length, 2 * 2 + 2 + 3);
-  for (const { acknowledgedPerS, errors } of figures) {
-    t.ok((acknowledgedPerS?.min ?? 0) > 0);
-    t.strictSame(errors, { median: 0, min: 0, max: 0 });
-  }
-  const tables = growthTables(report);
-  for (const level of ['1', '3', '2,000', '200'])
-    t.match(tables, new RegExp(`^${level} .* 0$`, 'm'), `a row for ${level}`);
-}
-
-async function backlog(t: Test, ground: Ground): Promise<void> {
-  const settings = {
-    ...{
-      events: 2_000,
-      rows: 100,
-      warmUpRows: 10,
-      connections: 2,
-      durationS: 0.1,
-      warmUpS: 0.1,
-      sliceS: 0.1,
-    },
-    service: programOf('server'),
-  };
-  const report = await runBacklog(ground.load, settings, quiet);
-  t.equal(report.errors, 0);
-  t.equal(report.missing, 0);
-  t.equal(report.starts.length, 4);
-  t.strictSame(
-    report.phases.map(({ eventsPerS, singlesPerS }) => [(eventsPerS ?? 0) > 0, (singlesPerS ?? 0) > 0]),
-    [
-      [false, true],
-      [true, false],
-      [true, false],
-      [false, true],
-      [true, true],
-    ],
-  );
-  const tables = backlogTables(report);
-  for (const { title } of [...report.starts, ...report.phases])
-    t.match(tables, new RegExp(`^${title} `, 'm'), `a row for ${title}`);
-}
+});
 
 t.test('an open loop charges a stall to all who would have come meanwhile', async (t) => {
   const STALL_MS = 300;
