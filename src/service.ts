@@ -83,7 +83,9 @@ export async function openService(
     const judging = new ThreadedJudging((error) => {
       log.error({ err: error }, 'the thread that judges events ended and is started anew');
     });
-    undo.push('judging', () => judging.close());
+    undo.push('judging', async () => {
+      judging.close();
+    });
 
     const status = statusOf(config, spool, drain, store, upkeep);
     const facts = (): Facts => factsOf(config, spool, drain, store, upkeep, status.readiness().ready);

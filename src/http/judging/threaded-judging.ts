@@ -51,11 +51,13 @@ export class ThreadedJudging implements Judging {
     };
   }
 
-  /** What is under way fails. */
-  async close(): Promise<void> {
-    const worker = this.#worker;
+  /**
+   * What is under way fails. The thread is left alone, and does not keep the process: one that ends at work may hang for
+   * ever on Node 20, and the process with it (see store/read/export/encode/threads.ts).
+   */
+  close(): void {
+    this.#worker?.unref();
     this.#fail(new JudgingFailedError('the judging was closed'));
-    await worker?.terminate();
   }
 
   async #judgements(message: ToThread): Promise<Judgement[]> {
