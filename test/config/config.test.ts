@@ -23,7 +23,7 @@ t.test('without any variable the documented defaults hold, and an empty one coun
     databaseUrl: undefined,
     embeddedPort: 0,
     spoolMaxBytes: 2 ** 30,
-    batchMaxEvents: 500,
+    batchMaxEvents: 2_000,
     batchMaxWaitMs: 20,
     drainConcurrency: 2,
     retentionDays: 365,

@@ -32,7 +32,10 @@ export class ThreadedJudging implements Judging {
   constructor(
     private readonly onFailure: (error: Error) => void,
     private readonly startThread: () => Worker = startJudgingThread,
-  ) {}
+  ) {
+    // At once, so that no sender waits for it.
+    this.#worker = this.#start();
+  }
 
   lines(delivery: Delivery): LinesJudging {
     const body = ++this.#lastBody;
