@@ -70,10 +70,13 @@ export class Probes {
 
   /** Holds the account of the service to what is promised; null when it cannot be had. */
   async account(service: SoakService): Promise<Counts | null> {
-    const counts = await countsOf(service.url).catch((error: unknown) => {
-      this.problems.add('no account', `${service.name}: ${messageOf(error)}`);
-      return null;
-    });
+    const counts = await countsOf(service.url)
+      // Once more: a kept connection may have been closed, or a request slept through with the machine.
+      .catch(() => countsOf(service.url))
+      .catch((error: unknown) => {
+        this.problems.add('no account', `${service.name}: ${messageOf(error)}`);
+        return null;
+      });
     if (counts === null) return null;
     const { accepted, stored, duplicate, dead_letter: deadLetter, spooled } = counts;
     if (stored === null || duplicate === null || deadLetter === null) return counts;

@@ -6,7 +6,7 @@ import { encode, type PlannedRequest } from './requests.js';
 
 /**
  * answered  as the plan wants it: good events acknowledged, bad ones told
- * refused   nothing of it was taken, for sure: 503, or there was nobody to connect to
+ * refused   nothing of it was taken, for sure: 503, 408, or there was nobody to connect to
  * unknown   no answer: it may have been taken or not
  * wrong     an answer that must not be
  */
@@ -48,6 +48,8 @@ export class Sender {
       this.ledger.leaveUnknown(request.items);
       return 'unknown';
     }
+    // Machine or service slept while the request was on its way, so that it did not arrive in time as a whole.
+    if (answer.status === 408) return 'refused';
     return this.#judge(request, answer);
   }
 

@@ -1,5 +1,6 @@
 /** PostgreSQL is there, and what is asked of it fails. */
 import { setTimeout as delay } from 'node:timers/promises';
+import type pg from 'pg';
 import { errorCode } from '../../../../src/lib/errors.js';
 import { SERVICES } from '../database-server.js';
 import type { Stage } from '../stage.js';
@@ -20,25 +21,33 @@ export const makeReadOnly: Fault = {
   },
 };
 
+/** While a lock makes every batch wait, so that each is met by it, however small it is. */
 export const cancelStatements: Fault = {
   holdS: [2, 2],
   act: async ({ postgres }, { holdMs }) => {
-    const cancelled = await postgres.administer(async (client) => {
-      let count = 0;
-      const over = performance.now() + holdMs;
-      while (performance.now() < over) {
-        const { rowCount } = await client.query(
-          `select pg_cancel_backend(pid) from pg_stat_activity where application_name like $1 and state = 'active'`,
-          [SERVICES],
-        );
-        count += rowCount ?? 0;
-        await delay(5);
-      }
+    const cancelled = await postgres.administer(async (holder) => {
+      await holder.query('begin');
+      await holder.query('lock table calls, clicks in share mode');
+      const count = await postgres.administer((client) => cancelFor(client, holdMs));
+      await holder.query('rollback');
       return count;
     });
     return `${cancelled} cancelled`;
   },
 };
+
+async function cancelFor(client: pg.Client, ms: number): Promise<number> {
+  let count = 0;
+  const over = performance.now() + ms;
+  while (performance.now() < over) {
+    const { rowCount } = await client.query(
+      `select pg_cancel_backend(pid) from pg_stat_activity where application_name like $1 and state = 'active'`,
+      [SERVICES],
+    );
+    count += rowCount ?? 0;
+  }
+  return count;
+}
 
 const TABLES = ['spools', 'calls', 'clicks', 'results', 'call_states', 'drain_batches'] as const;
 
