@@ -1,5 +1,6 @@
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import { messageOf } from '../lib/errors.js';
+import { EventLoopLoad } from '../lib/event-loop-load.js';
 import { ActiveSegment } from './active-segment.js';
 import type { Ages } from './ages.js';
 import { isOutOfRoom, SpoolClosedError, SpoolFailedError, SpoolFullError } from './errors.js';
@@ -21,6 +22,7 @@ const MAX_WAITING_BYTES = 64 * 1024 * 1024;
 const SMALL_GROUP_APPENDS = 16;
 const COMPANY_WITHIN_MS = 1;
 const COMPANY_WAIT_MS = 1;
+const BUSY_SHARE = 0.6;
 /** What a refused sender is told, in seconds: a drain at work frees a segment in less. */
 const RETRY_AFTER_S = 5;
 
@@ -56,6 +58,7 @@ export class Writer {
   #closing: Promise<void> | null = null;
   #refusedAtMs: number | null = null;
   #lastGroup = { appends: 0, endedAt: -Infinity };
+  readonly #load = new EventLoopLoad();
 
   constructor(
     private readonly around: WriterSurroundings,
@@ -150,14 +153,15 @@ export class Writer {
   }
 
   /**
-   * Lets a small group wait a moment for company, where the one before it had some and has only just been committed: with
-   * thousands of appends a second a commit for every two of them costs twice the processor time and, soon, more waiting
-   * than it saves. A sender alone, who waits for each answer, never waits here.
+   * Lets a small group wait a moment for company, where this thread has little time to spare and the group before had some
+   * and has only just been committed: with thousands of appends a second a commit for every two of them costs twice the
+   * processor time and, soon, more waiting than it saves.
    */
   async #company(): Promise<void> {
-    const isBusy =
-      this.#lastGroup.appends > 1 && performance.now() - this.#lastGroup.endedAt < COMPANY_WITHIN_MS;
-    if (isBusy && this.#appends.length < SMALL_GROUP_APPENDS) await setTimeout(COMPANY_WAIT_MS);
+    const { appends, endedAt } = this.#lastGroup;
+    const isClose = appends > 1 && performance.now() - endedAt < COMPANY_WITHIN_MS;
+    if (!isClose || this.#appends.length >= SMALL_GROUP_APPENDS || this.#load.share < BUSY_SHARE) return;
+    await setTimeout(COMPANY_WAIT_MS);
   }
 
   /** Takes the appends that come first and fit together, and settles them. Never rejects. */
