@@ -1,5 +1,5 @@
 import t from 'tap';
-import { decodeHeader, HEADER_BYTES, SEAL_BYTES } from '../../src/spool/header.js';
+import { decodeHeader, decodeSeal, HEADER_BYTES, SEAL_BYTES } from '../../src/spool/header.js';
 import { HEAD_BYTES, recordSpace } from '../../src/spool/record.js';
 import { READ_ATTEMPTS } from '../../src/spool/segment.js';
 import type { Spool, SpoolRecord } from '../../src/spool/spool.js';
@@ -102,6 +102,31 @@ t.test(
     const salts = segments.map(([, data]) => decodeHeader(data)?.salt);
     t.equal(new Set(salts).size, 4);
     t.notOk(salts.includes(undefined));
+  },
+);
+
+/** Whether the first segment would have a seal if the power failed now. */
+function hasDurableSeal(disk: MemoryDisk): boolean {
+  const data =
+    disk
+      .crashed(() => 0)
+      .contents()
+      .get(NAME) ?? Buffer.alloc(0);
+  const sealAt = data.length - SEAL_BYTES;
+  return decodeSeal(data.subarray(Math.max(0, sealAt)), sealAt) !== null;
+}
+
+t.test(
+  'a seal is synced by whoever writes it: what else tells the number of records may be deleted then',
+  async (t) => {
+    const disk = new MemoryDisk();
+    const { spool } = await openOn(disk, { segmentBytes: 4096 });
+    await spool.append(bytesOf(...TEXTS));
+    const next = disk.killed();
+    await openOn(next);
+    t.ok(hasDurableSeal(next), 'after a recovery');
+    await spool.append([Buffer.alloc(4000)]);
+    t.ok(hasDurableSeal(disk), 'after a new segment was begun');
   },
 );
 
