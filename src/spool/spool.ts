@@ -10,7 +10,7 @@
  *   all segments           `maxBytes` of files (a header and a seal more while one is being replaced)
  *   reading                from a cache of the last 8 MiB, else from the files in pieces of 256 KiB (or one record)
  *   opening                reads a header and a seal of each segment; only the newest it scans, and writes again if it was
-                          not sealed
+ *                          not sealed
  *   memory                 does not grow with the backlog, only with the number of segments
  *
  * FILES
