@@ -17,6 +17,8 @@ function insert(pool: pg.Pool, bodies: readonly Body[], wariness = new Wariness(
   return inTransaction(pool, (client) => insertNew(client, groupsOf(bodies), wariness));
 }
 
+const SETTLED_AT = '2025-10-22T08:00:00Z';
+
 const foundKeys = (found: Found): string[] =>
   [found.call, found.click, found.result].flatMap((events) => [...events.keys()]).sort();
 
@@ -70,6 +72,42 @@ for (const end of ['commit', 'rollback'] as const) {
     t.strictSame(await rowsIn(pool), { calls: 1, clicks: 2, results: 0, counted: 2 });
   });
 }
+
+/** Byte by byte the second comes first; in JavaScript's order it comes last. */
+const BEYOND_BMP = ['😀', '～'];
+
+t.test('rows go in in the order of their keys, byte by byte, as those of every other batch', async (t) => {
+  const pool = drainPool(t, (await createMigratedDatabase(t)).url);
+  const ids = ['b', ...BEYOND_BMP, 'a', 'é', 'a-', 'A'];
+  await insert(pool, [...ids.map((id) => callOf(id)), ...ids.map((id) => clickOf('a', id))]);
+  for (const [table, id] of [
+    ['calls', 'call_id'],
+    ['clicks', 'event_id'],
+  ] as const) {
+    const { rows } = await pool.query<{ as_written: string[]; by_key: string[] }>(
+      `select array_agg(${id} order by ctid) as as_written, array_agg(${id} order by ${id} collate "C") as by_key from ${table}`,
+    );
+    t.strictSame(rows[0]?.as_written, rows[0]?.by_key, table);
+  }
+});
+
+t.test(
+  'of two results of one time the one with the greater id counts, byte by byte, in one batch as in two',
+  async (t) => {
+    const pool = drainPool(t, (await createMigratedDatabase(t)).url);
+    const results = (callId: string) =>
+      BEYOND_BMP.map((id) => resultOf(callId, id, { settled_at: SETTLED_AT, outcome: 'push' }));
+    await insert(pool, [...results('together'), ...results('turned').reverse()]);
+    for (const result of results('apart')) await insert(pool, [result]);
+    const { rows } = await pool.query<{ in_force: string }>(
+      'select settlement_event_id as in_force from call_states order by call_id',
+    );
+    t.strictSame(
+      rows,
+      Array.from({ length: 3 }, () => ({ in_force: '😀' })),
+    );
+  },
+);
 
 t.test('an index that somebody else made refuses the data, and is met once', async (t) => {
   const pool = drainPool(t, (await createMigratedDatabase(t)).url);
