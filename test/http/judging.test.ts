@@ -58,10 +58,10 @@ t.test('a body of endless lines is judged no further than its refusal needs', as
 t.test('when the thread ends, the bodies in its hands are refused, and the next are judged', async (t) => {
   const failures: Error[] = [];
   const short = `require('node:worker_threads').parentPort.once('message', () => process.exit(1))`;
-  const threads = [1, 2].map(() => () => new Worker(short, { eval: true }));
+  const state = { isBroken: true };
   const judging = new ThreadedJudging(
     (error) => failures.push(error),
-    () => (threads.pop() ?? startJudgingThread)(),
+    () => (state.isBroken ? new Worker(short, { eval: true }) : startJudgingThread()),
   );
   t.teardown(() => {
     judging.close();
@@ -77,7 +77,8 @@ t.test('when the thread ends, the bodies in its hands are refused, and the next 
   t.match((await post()).json(), { status: 503, type: /busy$/ });
   const lines = judging.lines(delivery);
   await t.rejects(lines.push(FIXTURE), JudgingFailedError);
-  t.equal(failures.length, 2);
+  t.ok(failures.length >= 2);
+  state.isBroken = false;
   t.equal((await post()).statusCode, 202);
   await t.rejects(lines.push(FIXTURE), JudgingFailedError, 'the new thread knows nothing of the old body');
 });
