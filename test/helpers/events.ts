@@ -49,12 +49,8 @@ export function clicksOf(callId: string, count: number, prefix = 'k'): Body[] {
 }
 
 /** The spool record of an event that the door must accept. */
-export function recordOf(
-  body: Body,
-  payload: Uint8Array = Buffer.from(JSON.stringify(body)),
-  receivedAt = RECEIVED_AT,
-): Buffer {
-  const verdict = accept({ body, payload, receivedAt, source: 'tester' });
+export function recordOf(body: Body, payload: Uint8Array = Buffer.from(JSON.stringify(body))): Buffer {
+  const verdict = accept({ body, payload, receivedAt: RECEIVED_AT, source: 'tester' });
   if (!verdict.ok) throw new Error(`${JSON.stringify(body)} is refused: ${JSON.stringify(verdict.errors)}`);
   return verdict.record;
 }

@@ -27,7 +27,7 @@ const cluster = createCluster({
   fallbackDirectory: path.join(run, 'elsewhere'),
   // Its log is empty while all is well.
   log: { info: () => undefined, warn: () => undefined, error: report },
-  settings: { fsync: 'off', full_page_writes: 'off', max_connections: '400' },
+  settings: { fsync: 'off', full_page_writes: 'off', max_connections: '200' },
 });
 try {
   const { connection } = await cluster.start();

@@ -4,7 +4,11 @@ import fc from 'fast-check';
 import type pg from 'pg';
 import t, { type Test } from 'tap';
 import type { UtcTime } from '../../src/lib/time.js';
+import { encodeRecord } from '../../src/events/record.js';
+import { RowSource } from '../../src/events/row-source.js';
+import { storedEvent } from '../../src/events/to-row.js';
 import { createPool } from '../../src/store/database.js';
+import { decodeRecord } from '../helpers/records.js';
 import { cleanUp, type CleanUpOptions } from '../../src/upkeep/cleanup.js';
 import { eventArbitrary, identityOf } from '../drain/arbitraries.js';
 import {
@@ -47,7 +51,12 @@ function upkeepPool(t: Test, url: string): pg.Pool {
 
 /** The record of an event that came at this time. */
 function received(at: UtcTime, body: Body): Buffer {
-  return recordOf(body, undefined, at);
+  const { event, fingerprint, payload, source } = decodeRecord(recordOf(body));
+  const { type, row } = event;
+  const eventId = 'event_id' in row ? row.event_id : row.call_id;
+  const delivery = { type, callId: row.call_id, eventId, source, receivedAt: at };
+  const stored = storedEvent(new RowSource(type, body), delivery);
+  return encodeRecord({ event: stored, fingerprint: fingerprint.toString('hex'), source, payload });
 }
 
 const oldCall = (callId: string): Buffer => received(OLD, callOf(callId, { sent_at: OLD }));
