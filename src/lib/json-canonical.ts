@@ -4,7 +4,7 @@
  *
  * The input may be hostile: the recursion ends at `maxDepth`, and the work at `maxBytes` whatever the input's size.
  */
-import { isStorableText, quoteJson } from './json-value.js';
+import { quoteStorable } from './json-value.js';
 
 export interface JsonLimits {
   /** Levels of objects and arrays; the value itself is the first. */
@@ -41,7 +41,7 @@ function write(value: unknown, depth: number, walk: Walk): string | undefined {
   switch (typeof value) {
     case 'string':
       if (value.length > walk.charactersLeft) return stop(walk, 'too_large');
-      return isStorableText(value) ? spend(walk, quoteJson(value)) : stop(walk, 'invalid_character');
+      return spendText(walk, value);
     case 'number':
       return Number.isFinite(value) ? spend(walk, String(value)) : stop(walk, 'not_finite');
     case 'boolean':
@@ -86,6 +86,11 @@ function writeObject(object: object, depth: number, walk: Walk): string | undefi
     text += text === '' ? `${key}:${written}` : `,${key}:${written}`;
   }
   return `{${text}}`;
+}
+
+function spendText(walk: Walk, text: string): string | undefined {
+  const quoted = quoteStorable(text);
+  return quoted === undefined ? stop(walk, 'invalid_character') : spend(walk, quoted);
 }
 
 /** Counts the text against the limit; commas and colons are counted at the end only. */

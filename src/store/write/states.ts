@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import { CLOSING_FIELDS, SETTLEMENT_FIELDS } from '../../events/result.js';
 import { columnsOfLine, type RowColumns } from '../../events/row-text.js';
 import type { Identity } from './identities.js';
 
@@ -72,15 +73,8 @@ const UPDATE = {
       users_bet = known.users_bet + excluded.users_bet,
       first_clicked_at = least(known.first_clicked_at, excluded.first_clicked_at),
       last_clicked_at = greatest(known.last_clicked_at, excluded.last_clicked_at),
-      ${replacedWhenLater('settled_at', 'settlement_event_id', ['outcome', 'profit_actual'])},
-      ${replacedWhenLater('closing_settled_at', 'closing_event_id', [
-        'closing_line_a',
-        'closing_line_b',
-        'clv_a',
-        'clv_b',
-        'line_movement_speed',
-        'closed_at',
-      ])}`,
+      ${replacedWhenLater('settled_at', 'settlement_event_id', SETTLEMENT_FIELDS)},
+      ${replacedWhenLater('closing_settled_at', 'closing_event_id', CLOSING_FIELDS)}`,
 };
 
 /** A part of a result is replaced as a whole by the event with the later time; at equal times by the greater event id. */
@@ -151,16 +145,10 @@ class Changes {
         last_clicked_at: change.lastClickedAt,
         settled_at: settlement?.['settled_at'],
         settlement_event_id: settlement?.['event_id'],
-        outcome: settlement?.['outcome'],
-        profit_actual: settlement?.['profit_actual'],
+        ...fieldsOf(settlement, SETTLEMENT_FIELDS),
         closing_settled_at: closing?.['settled_at'],
         closing_event_id: closing?.['event_id'],
-        closing_line_a: closing?.['closing_line_a'],
-        closing_line_b: closing?.['closing_line_b'],
-        clv_a: closing?.['clv_a'],
-        clv_b: closing?.['clv_b'],
-        line_movement_speed: closing?.['line_movement_speed'],
-        closed_at: closing?.['closed_at'],
+        ...fieldsOf(closing, CLOSING_FIELDS),
       };
     });
   }
@@ -181,6 +169,10 @@ class Changes {
     this.#calls.set(callId ?? '', change);
     return change;
   }
+}
+
+function fieldsOf(result: RowColumns | undefined, fields: readonly string[]): object {
+  return Object.fromEntries(fields.map((field) => [field, result?.[field]]));
 }
 
 /* Times are of equal length in UTC, so their texts compare as they do. */

@@ -52,8 +52,14 @@ function judged(
     });
   }
   const idempotencyKey = idempotencyKeyOf(request);
-  const delivery = { receivedAt: utcNow(), source: request.keyName };
-  const verdict = judge({ bytes, type, pathCallId, idempotencyKey, ...delivery });
+  const verdict = judge({
+    bytes,
+    type,
+    receivedAt: utcNow(),
+    source: request.keyName,
+    ...(pathCallId === undefined ? undefined : { pathCallId }),
+    ...(idempotencyKey === undefined ? undefined : { idempotencyKey }),
+  });
   if ('fault' in verdict) throw malformedBody(verdict.fault);
   observer.eventsReceived(request.keyName, 1);
   if (verdict.ok) return verdict;
