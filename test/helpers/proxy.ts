@@ -21,6 +21,8 @@ export interface CommitProxy {
   cut(): void;
   /** From now on what is open stays open and says nothing; new connections work. */
   silence(): void;
+  /** From now on nobody reads what is open: both sides find it full. New connections work. */
+  stall(): void;
   /** From now on new connections are refused. */
   refuse(): void;
   /** From now on new connections are taken and hear nothing. */
@@ -75,6 +77,9 @@ export async function createCommitProxy(t: Teardown, databaseUrl: string): Promi
     silence: forAll((passage) => {
       passage.silence();
     }),
+    stall: forAll((passage) => {
+      passage.stall();
+    }),
     refuse: () => {
       server.close();
     },
@@ -126,6 +131,11 @@ class Passage {
 
   silence(): void {
     this.#isSilent = true;
+  }
+
+  stall(): void {
+    this.inside.pause();
+    this.outside.pause();
   }
 
   #fromClient(chunk: Buffer): void {

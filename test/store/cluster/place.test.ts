@@ -10,6 +10,7 @@ import {
   copyInstallation,
   findInstallation,
 } from '../../../src/store/cluster/installation.js';
+import { createPool } from '../../../src/store/database.js';
 import { postgresProcessesIn } from '../../../src/store/cluster/process-table.js';
 import {
   announcement,
@@ -184,6 +185,17 @@ await t.test('over TCP there is only the analyst, who reads everything and write
   t.strictSame(await query(analyst, 'SELECT value FROM later'), [7]);
   t.strictSame(await query(analyst, 'SELECT value FROM extra.too'), [8]);
   t.strictSame(await query(analyst, 'SHOW default_transaction_read_only'), ['on']);
+  const pool = createPool(analyst, { name: 'test', max: 1, statementTimeoutMs: 0 }, () => undefined);
+  const { rows } = await pool.query(
+    `SELECT string_agg(setting, ' ' ORDER BY name) AS count_idle_interval FROM pg_settings
+     WHERE name IN ('tcp_keepalives_count', 'tcp_keepalives_idle', 'tcp_keepalives_interval')`,
+  );
+  t.strictSame(
+    rows,
+    [{ count_idle_interval: '3 30 10' }],
+    'who is gone without a word is noticed in a minute',
+  );
+  await pool.end();
 
   for (const statement of [
     'INSERT INTO later VALUES (1)',

@@ -1,0 +1,151 @@
+/**
+ * Notices connections that wait for an answer which will never come, in pools whose questions have no time limit.
+ *
+ * Such a question may be silent for as long as it takes, while PostgreSQL sorts a table or builds an index, so silence
+ * alone says nothing. PostgreSQL is asked, over a connection of its own, what it does for the session that waits:
+ *
+ *   it is at work                                  the connection is left alone, for hours if need be
+ *   it has answered, and waits for a question      the answer, or the question, was lost: the connection is given up
+ *   it waits for us to read or to write            so do we: given up
+ *   it knows no such session                       given up
+ *   it cannot be asked                             nobody knows: asked again
+ *
+ * It has to say so at two looks in a row, as the answer may be on its way at the first. To give a connection up is to
+ * break it: its user hears of it as of any other that breaks.
+ */
+import { Socket } from 'node:net';
+import pg from 'pg';
+import type { ConnectionTarget } from './database.js';
+
+export interface SilenceOptions {
+  readonly lookEveryMs: number;
+  /** A connection that has heard and said nothing for so long, and waits, is asked about. */
+  readonly silentAfterMs: number;
+}
+
+const DEFAULTS: SilenceOptions = { lookEveryMs: 5_000, silentAfterMs: 30_000 };
+
+const ASK_WITHIN_MS = 5_000;
+
+interface Watched {
+  readonly client: pg.ClientBase;
+  readonly socket: Socket;
+  /** Undefined until the session has told it. Not from the protocol: there a pooler in between gives numbers of its own. */
+  pid: number | undefined;
+  /** Of both directions, at the last look. */
+  bytes: number;
+  /** The look that saw the first of them as they are now; by performance.now(). */
+  sinceMs: number;
+  /** PostgreSQL said at the last look that it does nothing for it. */
+  isDoubted: boolean;
+}
+
+/** Of one pool. Its timer keeps no process alive. */
+export class SilenceWatch {
+  readonly #watched = new Set<Watched>();
+  #timer: NodeJS.Timeout | undefined;
+  #isLooking = false;
+
+  constructor(
+    private readonly target: ConnectionTarget,
+    private readonly options: SilenceOptions = DEFAULTS,
+  ) {}
+
+  /**
+   * Watches the connection from now to its end.
+   * @param pid of its session, once it has told
+   */
+  async add(client: pg.ClientBase, pid: Promise<number>): Promise<void> {
+    const socket = socketOf(client);
+    if (socket === undefined) throw new Error('this version of pg does not tell its connection');
+    const sinceMs = performance.now();
+    const watched: Watched = { client, socket, pid: undefined, bytes: 0, sinceMs, isDoubted: false };
+    this.#watched.add(watched);
+    client.once('end', () => {
+      this.#watched.delete(watched);
+      if (this.#watched.size > 0) return;
+      clearInterval(this.#timer);
+      this.#timer = undefined;
+    });
+    this.#timer ??= setInterval(() => void this.#look(), this.options.lookEveryMs).unref();
+    watched.pid = await pid;
+  }
+
+  /** Never rejects. */
+  async #look(): Promise<void> {
+    const silent = [...this.#watched].filter((watched) => this.#isSilent(watched));
+    if (silent.length === 0 || this.#isLooking) return;
+    this.#isLooking = true;
+    try {
+      const served = await this.#served(silent.flatMap(({ pid }) => pid ?? []));
+      for (const watched of silent) {
+        const wasDoubted = watched.isDoubted;
+        watched.isDoubted = watched.pid === undefined || !served.has(watched.pid);
+        if (wasDoubted && watched.isDoubted && this.#isSilent(watched))
+          watched.socket.destroy(new SilentConnectionError());
+      }
+    } catch {
+      // PostgreSQL cannot be asked: the next look tries again.
+    } finally {
+      this.#isLooking = false;
+    }
+  }
+
+  /** It waits, nothing goes over it, and what came was taken: it does not wait for somebody here. */
+  #isSilent(watched: Watched): boolean {
+    const { client, socket } = watched;
+    const bytes = socket.bytesRead + socket.bytesWritten;
+    const now = performance.now();
+    if (!isWaiting(client) || socket.readableLength > 0 || bytes !== watched.bytes) {
+      watched.sinceMs = now;
+      watched.isDoubted = false;
+    }
+    watched.bytes = bytes;
+    return now - watched.sinceMs >= this.options.silentAfterMs;
+  }
+
+  /** Which of the sessions PostgreSQL is at work for, or may be: of those it tells nothing of, nobody can say. */
+  async #served(pids: readonly number[]): Promise<Set<number>> {
+    if (pids.length === 0) return new Set();
+    const client = new pg.Client({
+      ...this.target,
+      application_name: 'call-logger look',
+      connectionTimeoutMillis: ASK_WITHIN_MS,
+      query_timeout: ASK_WITHIN_MS,
+    });
+    client.on('error', () => undefined);
+    try {
+      await client.connect();
+      const { rows } = await client.query<{ pid: number }>(
+        `select pid from pg_stat_activity
+         where pid = any ($1::int[])
+           and (state like 'idle%' or state = 'active' and wait_event_type = 'Client') is not true`,
+        [pids],
+      );
+      return new Set(rows.map(({ pid }) => pid));
+    } finally {
+      // Not `end`, which waits for the other side.
+      socketOf(client)?.destroy();
+    }
+  }
+}
+
+/** Told like any other connection that breaks, see labelOfMessage in errors.ts. */
+export class SilentConnectionError extends Error {
+  override readonly name = 'SilentConnectionError';
+  constructor() {
+    super('Connection terminated: PostgreSQL is not at work on what was asked over it, and no answer came');
+  }
+}
+
+/* What pg knows and its types do not tell. Held by the tests of silence. */
+
+function socketOf(client: pg.ClientBase): Socket | undefined {
+  if (!('connection' in client) || !(client.connection instanceof pg.Connection)) return undefined;
+  const { stream } = client.connection;
+  return stream instanceof Socket ? stream : undefined;
+}
+
+function isWaiting(client: pg.ClientBase): boolean {
+  return 'readyForQuery' in client && client.readyForQuery === false;
+}
