@@ -2,7 +2,7 @@ import type pg from 'pg';
 import { Backoff } from '../lib/backoff.js';
 import { type UtcTime, utcTimeFromMs } from '../lib/time.js';
 import type { Logger } from '../observe/logger.js';
-import { LockLostError, NotDueError, reasonOf, TaskBusyError } from './errors.js';
+import { NotDueError, reasonOf, TaskBusyError } from './errors.js';
 import {
   beginRun,
   type Detail,
@@ -13,6 +13,7 @@ import {
   type Task,
   type Trigger,
 } from './runs.js';
+import { LOCK_CLASS, LOCKS, TaskLock } from './task-lock.js';
 
 export interface Runner {
   /** Of the database that all replicas share; without a statement timeout. */
@@ -42,17 +43,12 @@ export interface Done<T> {
   readonly stopped?: boolean;
 }
 
-/** Advisory locks with two keys live apart from those with one, such as that of the migrations. */
-const LOCK_CLASS = 603_318_642;
-const LOCKS: Readonly<Record<Task, number>> = { cleanup: 1, backup: 2, verify: 3, restore: 4 };
-
 const AUDIT_WITHIN_MS = 10_000;
 
 /**
  * Runs a task of which there may be one at a time on a database, in whatever process, and keeps the audit of it.
  *
- * An advisory lock is held by a session of PostgreSQL, so it is free again as soon as the process is dead, and it is
- * lost with the connection: then the signal of the work is aborted.
+ * When the lock is lost, see TaskLock, the signal of the work is aborted.
  * @throws TaskBusyError when one is running, NotDueError, LockLostError, and what the work throws
  */
 export async function runExclusively<T>(
@@ -60,33 +56,15 @@ export async function runExclusively<T>(
   assignment: Assignment,
   work: (signal: AbortSignal) => Promise<Done<T>>,
 ): Promise<T> {
-  const { task } = assignment;
-  const client = await runner.pool.connect();
-  const lost = new AbortController();
-  const onLost = (error?: Error): void => {
-    lost.abort(new LockLostError(task, error));
-  };
-  client.once('error', onLost);
-  client.once('end', onLost);
-  let isClean = false;
+  const { task, isDue } = assignment;
+  const lock = await TaskLock.take(runner.pool, task);
+  if (lock === null) throw new TaskBusyError(task);
   try {
-    if (!(await lock(client, task))) {
-      isClean = true;
-      throw new TaskBusyError(task);
-    }
-    await markInterrupted(client, task);
-    if ((await assignment.isDue?.()) === false) {
-      isClean = await unlock(client, task);
-      throw new NotDueError(task);
-    }
-    const result = await audited(runner, assignment, client, lost.signal, work);
-    isClean = await unlock(client, task);
-    return result;
+    await markInterrupted(lock.session, task);
+    if ((await isDue?.()) === false) throw new NotDueError(task);
+    return await audited(runner, assignment, lock, work);
   } finally {
-    client.off('error', onLost);
-    client.off('end', onLost);
-    // Closing the connection gives the lock back too.
-    client.release(!isClean);
+    await lock.release();
   }
 }
 
@@ -107,13 +85,13 @@ export async function markAbandoned({ pool }: Pick<Runner, 'pool'>): Promise<voi
 async function audited<T>(
   runner: Runner,
   assignment: Assignment,
-  client: pg.PoolClient,
-  lost: AbortSignal,
+  lock: TaskLock,
   work: (signal: AbortSignal) => Promise<Done<T>>,
 ): Promise<T> {
   const { task, trigger, detail } = assignment;
+  const { lost } = lock;
   const startedMs = runner.now();
-  const runId = await beginRun(client, { task, trigger, detail, started_at: utcTimeFromMs(startedMs) });
+  const runId = await beginRun(lock.session, { task, trigger, detail, started_at: utcTimeFromMs(startedMs) });
   const log = (end: End): void => {
     const level = end.state === 'failed' ? 'error' : 'info';
     const duration_ms = Math.round(runner.now() - startedMs);
@@ -124,7 +102,7 @@ async function audited<T>(
     await endRunInTime(runner, runId, { ...end, finished_at: utcTimeFromMs(runner.now()) });
   };
   try {
-    const done = await work(AbortSignal.any([runner.signal, lost]));
+    const done = await lock.during(() => work(AbortSignal.any([runner.signal, lost])));
     if (done.stopped === true) lost.throwIfAborted();
     const state = done.stopped === true ? 'stopped' : 'complete';
     await settle({ state, detail: { ...detail, ...done.detail }, error: null });
@@ -159,24 +137,5 @@ async function endRunInTime(
       }
       await backoff.wait(giveUp);
     }
-  }
-}
-
-async function lock(client: pg.PoolClient, task: Task): Promise<boolean> {
-  // The session idles for as long as the work takes.
-  const { rows } = await client.query<{ taken: boolean }>(
-    `select set_config('idle_session_timeout', '0', false), pg_try_advisory_lock($1, $2) as taken`,
-    [LOCK_CLASS, LOCKS[task]],
-  );
-  return rows[0]?.taken === true;
-}
-
-/** False when the connection does not answer any more: it is to be closed. */
-async function unlock(client: pg.PoolClient, task: Task): Promise<boolean> {
-  try {
-    await client.query('select pg_advisory_unlock($1, $2)', [LOCK_CLASS, LOCKS[task]]);
-    return true;
-  } catch {
-    return false;
   }
 }

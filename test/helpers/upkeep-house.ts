@@ -1,6 +1,6 @@
 /** Upkeep over a database, put together as the service does it. */
 import { join } from 'node:path';
-import { createPool } from '../../src/store/database.js';
+import { createPool, type PoolOptions } from '../../src/store/database.js';
 import { Upkeep, type UpkeepOptions } from '../../src/upkeep/upkeep.js';
 import { silent } from './drain.js';
 import type { Teardown } from './postgres.js';
@@ -20,14 +20,14 @@ const STOP_WITHIN_MS = 20_000;
 export async function openUpkeep(
   t: Teardown,
   url: string,
-  options: Partial<UpkeepOptions> & { readonly started?: boolean } = {},
+  options: Partial<UpkeepOptions> & { readonly started?: boolean } & Pick<PoolOptions, 'silence'> = {},
 ): Promise<UpkeepHouse> {
-  const { started = true, ...changes } = options;
+  const { started = true, silence, ...changes } = options;
   const dataDir = options.dataDir ?? (await temporaryDirectory(t));
   const directory = join(dataDir, 'backups');
   const pool = createPool(
     { connectionString: url },
-    { name: 'upkeep', max: 8, statementTimeoutMs: 0, noticesLeaving: true },
+    { name: 'upkeep', max: 8, statementTimeoutMs: 0, noticesLeaving: true, ...(silence && { silence }) },
     () => undefined,
   );
   const upkeep = new Upkeep({

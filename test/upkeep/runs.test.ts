@@ -3,9 +3,12 @@ import t from 'tap';
 import { LockLostError, NotDueError, TaskBusyError } from '../../src/upkeep/errors.js';
 import { type Assignment, markAbandoned, runExclusively, type Runner } from '../../src/upkeep/exclusive.js';
 import { beginRun, listRuns, type Run } from '../../src/upkeep/runs.js';
+import { TaskLock } from '../../src/upkeep/task-lock.js';
 import { Deferred } from '../../src/lib/deferred.js';
+import { createPool } from '../../src/store/database.js';
 import { drainPool, silent, until } from '../helpers/drain.js';
 import { createMigratedDatabase } from '../helpers/postgres.js';
+import { createCommitProxy } from '../helpers/proxy.js';
 
 const AT = Date.parse('2026-11-20T04:00:00Z');
 
@@ -108,6 +111,33 @@ t.test('a run that lost its lock is told to end, and has failed', async (t) => {
     await runExclusively(runnerOf(pool), assignment('cleanup'), async () => ({ result: 2, detail: {} })),
     2,
   );
+});
+
+t.test('a lock whose connection falls silent is lost while the work goes on, and free again', async (t) => {
+  const database = await createMigratedDatabase(t);
+  const proxy = await createCommitProxy(t, database.url);
+  const silence = { lookEveryMs: 20, silentAfterMs: 200 };
+  const pool = createPool(
+    { connectionString: proxy.url },
+    { name: 'test', max: 1, statementTimeoutMs: 0, silence },
+    () => undefined,
+  );
+  t.teardown(() => pool.end());
+  const lock = await TaskLock.take(pool, 'backup', 10);
+  if (lock === null) throw new Error('somebody else has it');
+  const other = drainPool(t, database.url);
+  t.equal(await TaskLock.take(other, 'backup'), null);
+  await lock.during(async () => {
+    proxy.silence();
+    await until(() => lock.lost.aborted);
+  });
+  t.type(lock.lost.reason, LockLostError);
+  await lock.release();
+  await until(async () => {
+    const next = await TaskLock.take(other, 'backup');
+    await next?.release();
+    return next !== null;
+  });
 });
 
 t.test('runs whose process died are called interrupted, those that live are left alone', async (t) => {

@@ -10,6 +10,7 @@ import { callOf, clickOf, recordsOf } from '../helpers/events.js';
 import { TestClock } from '../helpers/clock.js';
 import { createGate } from '../helpers/gate.js';
 import { createMigratedDatabase, type TestDatabase } from '../helpers/postgres.js';
+import { createCommitProxy } from '../helpers/proxy.js';
 import { openUpkeep } from '../helpers/upkeep-house.js';
 
 t.setTimeout(120_000);
@@ -117,6 +118,7 @@ t.test('a backup that goes while it is asked for is not there, whoever asks', as
   await blocking.query('begin');
   await blocking.query('lock table upkeep_runs in share mode');
   const removal = upkeep.removeBackup(id);
+  await until(async () => (await lockWaiters(watching)) === 1);
   const verification = upkeep.verifyBackup(id);
   await until(async () => (await lockWaiters(watching)) === 2);
   await rm(join(directory, `${id}.json`));
@@ -141,6 +143,32 @@ t.test('a backup that fails is listed with its reason and leaves the service unh
     { task: 'backup', state: 'failed', error: String, detail: { backup_id: id } },
   ]);
   t.match(await upkeep.cleanUp({ daysToKeep: 1, dryRun: false }), { dry_run: false });
+});
+
+t.test('a backup whose connections fall silent ends, and does not hold up the next', async (t) => {
+  const database = await createMigratedDatabase(t);
+  const proxy = await createCommitProxy(t, database.url);
+  const silence = { lookEveryMs: 20, silentAfterMs: 200 };
+  const { upkeep } = await openUpkeep(t, proxy.url, { silence });
+  const release = await blockCalls(t, database);
+  const { finished } = await upkeep.startBackup();
+  const watching = drainPool(t, database.url, 1);
+  const isCopying = async (): Promise<boolean> => {
+    const { rowCount } = await watching.query(
+      `select from pg_stat_activity
+       where datname = current_database() and wait_event_type = 'Lock' and query like 'copy %'`,
+    );
+    return rowCount === 1;
+  };
+  await until(isCopying);
+  proxy.silence();
+  await release();
+  await t.rejects(finished, { code: 'STORE_UNAVAILABLE' });
+  t.match(await (await upkeep.startBackup()).finished, { state: 'complete' });
+  t.match(await upkeep.runs({ limit: 2 }), [
+    { state: 'complete' },
+    { state: 'failed', error: /no answer came/ },
+  ]);
 });
 
 t.test('stopping ends what runs, tells who waits, and leaves nothing half done', async (t) => {

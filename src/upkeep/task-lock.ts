@@ -1,0 +1,102 @@
+import type pg from 'pg';
+import { sleep } from '../lib/backoff.js';
+import { settlesWithin } from '../lib/deadline.js';
+import { LockLostError } from './errors.js';
+import type { Task } from './runs.js';
+
+/** Advisory locks with two keys live apart from those with one, such as that of the migrations. */
+export const LOCK_CLASS = 603_318_642;
+export const LOCKS: Readonly<Record<Task, number>> = { cleanup: 1, backup: 2, verify: 3, restore: 4 };
+
+/** Below any time after which somebody on the way takes a connection for abandoned. */
+const ASK_EVERY_MS = 10_000;
+/** At the end; a connection that does not answer by then is closed, which gives the lock back too. */
+const ANSWER_WITHIN_MS = 2_000;
+
+/**
+ * An advisory lock of a session of PostgreSQL: of each task there may be one on a database, in whatever process. It is
+ * free again as soon as the process is dead, and it is lost with the connection.
+ */
+export class TaskLock {
+  readonly #lost = new AbortController();
+  #isAnswering = true;
+
+  private constructor(
+    /** Holds the lock. Free for questions, but not while the work goes on. */
+    readonly session: pg.PoolClient,
+    private readonly task: Task,
+    private readonly askEveryMs: number,
+  ) {
+    session.once('error', this.#lose);
+    session.once('end', this.#lose);
+  }
+
+  /** Null while somebody else has it. */
+  static async take(pool: pg.Pool, task: Task, askEveryMs = ASK_EVERY_MS): Promise<TaskLock | null> {
+    const session = await pool.connect();
+    const lock = new TaskLock(session, task, askEveryMs);
+    try {
+      // The session idles for as long as the work takes.
+      const { rows } = await session.query<{ taken: boolean }>(
+        `select set_config('idle_session_timeout', '0', false), pg_try_advisory_lock($1, $2) as taken`,
+        [LOCK_CLASS, LOCKS[task]],
+      );
+      if (rows[0]?.taken === true) return lock;
+      lock.#giveBack(true);
+      return null;
+    } catch (error) {
+      lock.#giveBack(false);
+      throw error;
+    }
+  }
+
+  /** Aborted, with a LockLostError, when the connection breaks: another run may begin. */
+  get lost(): AbortSignal {
+    return this.#lost.signal;
+  }
+
+  /** Does the work, and asks the session something now and then, so that one which falls silent is noticed meanwhile. */
+  async during<T>(work: () => Promise<T>): Promise<T> {
+    const over = new AbortController();
+    const asking = this.#stayAwake(over.signal);
+    try {
+      return await work();
+    } finally {
+      over.abort();
+      this.#isAnswering = await settlesWithin(asking, ANSWER_WITHIN_MS);
+    }
+  }
+
+  async release(): Promise<void> {
+    this.#giveBack(this.#isAnswering && (await this.#unlock()));
+  }
+
+  async #stayAwake(over: AbortSignal): Promise<void> {
+    for (;;) {
+      await sleep(this.askEveryMs, over);
+      if (over.aborted) return;
+      // What comes of it, `lost` tells.
+      await this.session.query('select').catch(() => undefined);
+    }
+  }
+
+  async #unlock(): Promise<boolean> {
+    const unlocked = this.session
+      .query('select pg_advisory_unlock($1, $2)', [LOCK_CLASS, LOCKS[this.task]])
+      .then(
+        () => true,
+        () => false,
+      );
+    return (await settlesWithin(unlocked, ANSWER_WITHIN_MS)) && unlocked;
+  }
+
+  #giveBack(isClean: boolean): void {
+    this.session.off('error', this.#lose);
+    this.session.off('end', this.#lose);
+    this.session.release(!isClean);
+  }
+
+  readonly #lose = (error?: Error): void => {
+    this.#lost.abort(new LockLostError(this.task, error));
+  };
+}
