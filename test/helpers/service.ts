@@ -15,6 +15,8 @@ export interface RunningService {
   readonly process: ChildProcess;
   /** Everything it wrote to standard output and standard error so far. */
   output(): string;
+  /** Settles when the process has ended. */
+  readonly ended: Promise<unknown>;
   /** Sends the signal and waits for the end of the process; its exit code, or the signal that ended it. */
   end(signal: NodeJS.Signals): Promise<number | NodeJS.Signals | null>;
 }
@@ -51,6 +53,7 @@ export async function startService(
     url,
     process: child,
     output: () => output,
+    ended,
     end: async (signal) => {
       child.kill(signal);
       await ended;

@@ -89,7 +89,10 @@ t.test(
   async (t) => {
     const { figures, problems } = await soak({
       seed: 'short',
-      faults: shortPlanOf('short', ['kill_both', 'lost_commits', 'flipped_byte', 'read_only', 'clock_back']),
+      faults: shortPlanOf('short', [
+        ...(['kill_both', 'lost_commits', 'flipped_byte', 'read_only', 'clock_back'] as const),
+        ...(['failed_sync', 'torn_write', 'short_writes'] as const),
+      ]),
       forMs: 60_000,
       rate: 400,
       directory: await temporaryDirectory(t),

@@ -1,8 +1,14 @@
+import { rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type RunningService, startService } from '../../helpers/service.js';
 import type { Problems } from './problems.js';
 
-const clock = fileURLToPath(new URL('clock.mjs', import.meta.url));
+/** Hold of its clock and of its disk. */
+const preloaded = ['clock.mjs', 'disk.mjs'].flatMap((name) => [
+  '--import',
+  fileURLToPath(new URL(name, import.meta.url)),
+]);
 
 export interface SoakServiceOptions {
   readonly name: string;
@@ -69,7 +75,27 @@ export class SoakService {
       BACKUP_KEEP: '2',
       ...changes,
     };
-    return startService(env, ['--import', clock, ...program]);
+    return startService(env, [...preloaded, ...program]);
+  }
+
+  /** From now on its segments are written so, see disk.mjs. */
+  async harmDisk(harm: 'failed_sync' | 'torn_write' | 'short_writes'): Promise<void> {
+    // A torn write ends it.
+    this.#isEnding = harm === 'torn_write';
+    await writeFile(this.#harmFile, harm);
+  }
+
+  async healDisk(): Promise<void> {
+    await rm(this.#harmFile, { force: true });
+  }
+
+  /** Waits for an end that comes by itself. */
+  async ended(): Promise<void> {
+    await this.#running?.ended;
+  }
+
+  get #harmFile(): string {
+    return join(this.dataDir, 'harm');
   }
 
   async kill(): Promise<void> {

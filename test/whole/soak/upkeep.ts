@@ -2,15 +2,20 @@ import { sleep } from '../../../src/lib/backoff.js';
 import type { Problems } from './problems.js';
 import type { SoakService } from './soak-service.js';
 
-interface Asked {
+interface Answer {
   readonly status: number;
   readonly body: Readonly<Record<string, unknown>>;
 }
+
+/** Late: there is none, and the connection did not break either. */
+type Asked = Answer | 'unanswered' | 'late';
 
 /** What may come of it while PostgreSQL and the services are killed: done, busy, not there. */
 const EXPECTED: ReadonlySet<number> = new Set([200, 201, 409, 503]);
 /** Such as one whose connection broke in the midst. */
 const FAILED_BACKUP = 'urn:call-logger:problem:backup_failed';
+/** Far more than the work, and whatever holds it up: PostgreSQL is away for a minute at most. */
+const ANSWERED_WITHIN_MS = 240_000;
 
 /** Cleanups and backups, one after the other, for as long as the run lasts. */
 export class Upkeep {
@@ -37,30 +42,46 @@ export class Upkeep {
   async prove(): Promise<void> {
     for (const service of this.services) {
       const made = await ask(service, '/v1/admin/backups?wait=true');
-      const id = String(made?.body['id']);
+      const id = typeof made === 'object' ? String(made.body['id']) : 'none';
       const verified = await ask(service, `/v1/admin/backups/${id}/verify`);
-      if (made?.status !== 201 || verified?.body['ok'] !== true)
-        this.problems.add('no good backup', `${service.name}: ${JSON.stringify([made, verified])}`);
+      if (isAnswer(made, 201) && isAnswer(verified, 200) && verified.body['ok'] === true) continue;
+      const told = JSON.stringify([made, verified, await lastRuns(service)]);
+      this.problems.add('no good backup', `${service.name}: ${told}`);
     }
   }
 
-  #tell(task: string, asked: Asked | null): void {
-    const ending = `${task}: ${asked?.status ?? 'unanswered'}`;
+  #tell(task: string, asked: Asked): void {
+    const ending = `${task}: ${typeof asked === 'object' ? asked.status : asked}`;
     this.endings.set(ending, (this.endings.get(ending) ?? 0) + 1);
-    if (asked === null || EXPECTED.has(asked.status) || asked.body['type'] === FAILED_BACKUP) return;
+    if (asked === 'late') this.problems.add('upkeep hangs', ending);
+    if (typeof asked !== 'object' || EXPECTED.has(asked.status) || asked.body['type'] === FAILED_BACKUP)
+      return;
     this.problems.add('wrong answer', `${ending}: ${JSON.stringify(asked.body)}`);
   }
 }
 
-/** Null without an answer. */
-async function ask(service: SoakService, path: string, body?: object): Promise<Asked | null> {
+function isAnswer(asked: Asked, status: number): asked is Answer {
+  return typeof asked === 'object' && asked.status === status;
+}
+
+function ask(service: SoakService, path: string, body?: object): Promise<Asked> {
+  return request(service, path, {
+    method: 'POST',
+    ...(body && { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
+  });
+}
+
+/** What they say of their ends, for whoever looks for the reason. */
+function lastRuns(service: SoakService): Promise<Asked> {
+  return request(service, '/v1/admin/runs?limit=4', {});
+}
+
+async function request(service: SoakService, path: string, init: RequestInit): Promise<Asked> {
+  const signal = AbortSignal.timeout(ANSWERED_WITHIN_MS);
   try {
-    const response = await fetch(new URL(path, service.url), {
-      method: 'POST',
-      ...(body && { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
-    });
-    return { status: response.status, body: (await response.json()) as Asked['body'] };
+    const response = await fetch(new URL(path, service.url), { ...init, signal });
+    return { status: response.status, body: (await response.json()) as Answer['body'] };
   } catch {
-    return null;
+    return signal.aborted ? 'late' : 'unanswered';
   }
 }

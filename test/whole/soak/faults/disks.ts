@@ -1,4 +1,4 @@
-/** The spool has no room, or a disk that forgets. */
+/** The spool has no room, or a disk that fails, tears or forgets. */
 import { constants } from 'node:fs';
 import { open, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -9,7 +9,7 @@ import type { Fault } from './fault.js';
 
 /** The least that is allowed. */
 const SMALL_SPOOL = { SPOOL_MAX_BYTES: String(1024 * 1024) };
-const FULL_WITHIN_MS = 30_000;
+const REFUSED_WITHIN_MS = 30_000;
 
 export const fillSpool: Fault = {
   holdS: [0.2, 5],
@@ -19,7 +19,7 @@ export const fillSpool: Fault = {
     await postgres.stop();
     await victim.stop();
     await victim.start(SMALL_SPOOL);
-    await untilFull(stage, victim.name);
+    await untilRefused(stage, victim.name);
     await delay(holdMs);
     await postgres.start();
     const tookMs = await probes.recovery(victim);
@@ -37,21 +37,59 @@ export const fillDisk: Fault = {
     if (!hasSmallDisk) return 'skipped: this user may not mount a small file system';
     const filler = join(survivor.dataDir, 'spool', 'filler');
     await fill(filler);
-    await untilFull(stage, survivor.name);
+    await untilRefused(stage, survivor.name);
     await delay(holdMs);
     await rm(filler);
     return `the disk of ${survivor.name}`;
   },
 };
 
-async function untilFull({ driver, sender, problems }: Stage, name: string): Promise<void> {
+/** After it nothing is acknowledged any more, until the service is started again: whoever trusted the sync must not go on. */
+export const failSync: Fault = {
+  holdS: [0.2, 5],
+  closesDoor: true,
+  act: async (stage, { choice, holdMs }) => {
+    const { victim } = stage;
+    await victim.harmDisk('failed_sync');
+    await untilRefused(stage, victim.name);
+    await delay(holdMs);
+    if (choice < 0.5) await victim.stop();
+    else await victim.kill();
+    await victim.start();
+    return `at ${victim.name}`;
+  },
+};
+
+export const tearWrite: Fault = {
+  holdS: [0, 0],
+  act: async ({ victim }) => {
+    await victim.harmDisk('torn_write');
+    await victim.ended();
+    await victim.healDisk();
+    await victim.start();
+    return `at ${victim.name}`;
+  },
+};
+
+export const shortenWrites: Fault = {
+  holdS: [0.2, 5],
+  act: async ({ victim, survivor }, { choice, holdMs }) => {
+    const service = choice < 0.5 ? victim : survivor;
+    await service.harmDisk('short_writes');
+    await delay(holdMs);
+    await service.healDisk();
+    return `at ${service.name}`;
+  },
+};
+
+async function untilRefused({ driver, sender, problems }: Stage, name: string): Promise<void> {
   const before = sender.turnedAway;
-  const deadline = performance.now() + FULL_WITHIN_MS;
+  const deadline = performance.now() + REFUSED_WITHIN_MS;
   driver.isInHurry = true;
   while (sender.turnedAway === before && performance.now() < deadline) await delay(5);
   driver.isInHurry = false;
   if (sender.turnedAway === before)
-    problems.add('never full', `${name} was not full within ${FULL_WITHIN_MS} ms`);
+    problems.add('never refused', `${name} refused nothing within ${REFUSED_WITHIN_MS} ms`);
 }
 
 /** Takes all there is, to the last block. */

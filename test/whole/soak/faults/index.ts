@@ -30,6 +30,9 @@ export const FAULTS = {
   spool_full: disks.fillSpool,
   disk_full: disks.fillDisk,
   flipped_byte: disks.flipByte,
+  failed_sync: disks.failSync,
+  torn_write: disks.tearWrite,
+  short_writes: disks.shortenWrites,
 } satisfies Readonly<Record<string, Fault>>;
 
 export type FaultName = keyof typeof FAULTS;
