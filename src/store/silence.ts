@@ -6,14 +6,15 @@
  *
  *   it is at work                                  the connection is left alone, for hours if need be
  *   it has answered, and waits for a question      the answer, or the question, was lost: the connection is given up
- *   it waits for us to read or to write            so do we: given up
+ *   it waits for us to take rows, or to say some   we have taken what came, and said what there is: given up
  *   it knows no such session                       given up
  *   it cannot be asked                             nobody knows: asked again
  *
- * It has to say so at two looks in a row, as the answer may be on its way at the first. To give a connection up is to
- * break it: its user hears of it as of any other that breaks.
+ * It has to say so twice, as the answer may be on its way at the first time. To give a connection up is to break it: its
+ * user hears of it as of any other that breaks.
  */
 import { Socket } from 'node:net';
+import { Writable } from 'node:stream';
 import pg from 'pg';
 import type { ConnectionTarget } from './database.js';
 
@@ -36,7 +37,7 @@ interface Watched {
   bytes: number;
   /** The look that saw the first of them as they are now; by performance.now(). */
   sinceMs: number;
-  /** PostgreSQL said at the last look that it does nothing for it. */
+  /** PostgreSQL has said once that it does nothing for it. */
   isDoubted: boolean;
 }
 
@@ -91,12 +92,12 @@ export class SilenceWatch {
     }
   }
 
-  /** It waits, nothing goes over it, and what came was taken: it does not wait for somebody here. */
+  /** It waits for PostgreSQL, and nothing goes over it. */
   #isSilent(watched: Watched): boolean {
     const { client, socket } = watched;
     const bytes = socket.bytesRead + socket.bytesWritten;
     const now = performance.now();
-    if (!isWaiting(client) || socket.readableLength > 0 || bytes !== watched.bytes) {
+    if (!isWaiting(client, socket) || bytes !== watched.bytes) {
       watched.sinceMs = now;
       watched.isDoubted = false;
     }
@@ -106,10 +107,10 @@ export class SilenceWatch {
 
   /** Which of the sessions PostgreSQL is at work for, or may be: of those it tells nothing of, nobody can say. */
   async #served(pids: readonly number[]): Promise<Set<number>> {
-    if (pids.length === 0) return new Set();
     const client = new pg.Client({
       ...this.target,
-      application_name: 'call-logger look',
+      // Not called like a connection of a service, which a restore would take it for.
+      application_name: 'look of call-logger',
       connectionTimeoutMillis: ASK_WITHIN_MS,
       query_timeout: ASK_WITHIN_MS,
     });
@@ -119,7 +120,7 @@ export class SilenceWatch {
       const { rows } = await client.query<{ pid: number }>(
         `select pid from pg_stat_activity
          where pid = any ($1::int[])
-           and (state like 'idle%' or state = 'active' and wait_event_type = 'Client') is not true`,
+           and (state like 'idle%' or state = 'active' and wait_event in ('ClientRead', 'ClientWrite')) is not true`,
         [pids],
       );
       return new Set(rows.map(({ pid }) => pid));
@@ -146,6 +147,12 @@ function socketOf(client: pg.ClientBase): Socket | undefined {
   return stream instanceof Socket ? stream : undefined;
 }
 
-function isWaiting(client: pg.ClientBase): boolean {
-  return 'readyForQuery' in client && client.readyForQuery === false;
+/** It asked, or said goodbye, and does not wait for somebody here: to take what came, or to say the next row of a COPY. */
+function isWaiting(client: pg.ClientBase, socket: Socket): boolean {
+  if ('_ending' in client && client._ending === true) return true;
+  if (!('readyForQuery' in client) || client.readyForQuery !== false || socket.readableLength > 0)
+    return false;
+  const question = '_activeQuery' in client ? client._activeQuery : undefined;
+  if (!(question instanceof Writable) || question.writableEnded) return true;
+  return question.writableLength > 0 || socket.writableLength > 0;
 }

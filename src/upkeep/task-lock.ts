@@ -8,8 +8,18 @@ import type { Task } from './runs.js';
 export const LOCK_CLASS = 603_318_642;
 export const LOCKS: Readonly<Record<Task, number>> = { cleanup: 1, backup: 2, verify: 3, restore: 4 };
 
-/** Below any time after which somebody on the way takes a connection for abandoned. */
-const ASK_EVERY_MS = 10_000;
+export interface LockTimes {
+  /** How often the session is asked something while the work goes on. */
+  readonly askEveryMs: number;
+  /** Without an answer for so long the lock counts as lost. */
+  readonly lostAfterMs: number;
+}
+
+/**
+ * Together less than the minute after which PostgreSQL gives up a connection that it hears nothing of (database.ts), and
+ * somebody else may have the lock.
+ */
+const TIMES: LockTimes = { askEveryMs: 10_000, lostAfterMs: 40_000 };
 /** At the end; a connection that does not answer by then is closed, which gives the lock back too. */
 const ANSWER_WITHIN_MS = 2_000;
 
@@ -25,16 +35,16 @@ export class TaskLock {
     /** Holds the lock. Free for questions, but not while the work goes on. */
     readonly session: pg.PoolClient,
     private readonly task: Task,
-    private readonly askEveryMs: number,
+    private readonly times: LockTimes,
   ) {
     session.once('error', this.#lose);
     session.once('end', this.#lose);
   }
 
   /** Null while somebody else has it. */
-  static async take(pool: pg.Pool, task: Task, askEveryMs = ASK_EVERY_MS): Promise<TaskLock | null> {
+  static async take(pool: pg.Pool, task: Task, times = TIMES): Promise<TaskLock | null> {
     const session = await pool.connect();
-    const lock = new TaskLock(session, task, askEveryMs);
+    const lock = new TaskLock(session, task, times);
     try {
       // The session idles for as long as the work takes.
       const { rows } = await session.query<{ taken: boolean }>(
@@ -73,10 +83,12 @@ export class TaskLock {
 
   async #stayAwake(over: AbortSignal): Promise<void> {
     for (;;) {
-      await sleep(this.askEveryMs, over);
+      await sleep(this.times.askEveryMs, over);
       if (over.aborted) return;
-      // What comes of it, `lost` tells.
-      await this.session.query('select').catch(() => undefined);
+      // One that breaks is told by its event.
+      const answered = this.session.query('select').catch(() => undefined);
+      if (!(await settlesWithin(answered, this.times.lostAfterMs)))
+        this.#lose(new Error('it does not answer'));
     }
   }
 

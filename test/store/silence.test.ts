@@ -91,13 +91,44 @@ t.test('rows that PostgreSQL does not get end with an error', async (t) => {
   t.match(await direct.query('select from lines'), { rowCount: 0 });
 });
 
+t.test('who has rows to say and takes his time is waited for', async (t) => {
+  const { pool } = await open(t);
+  const { pool: other, proxy } = await open(t);
+  await direct.query('create table slow_lines (line text)');
+  await withConnection(pool, undefined, async (client) => {
+    const rows = client.query(copyFrom('copy slow_lines from stdin'));
+    rows.write('before\n');
+    await until(async () => (await copying()) === 1);
+    // Meanwhile another one is found to be lost, again and again.
+    for (let round = 0; round < 3; round++) t.type(await loseOne(other, proxy), SilentConnectionError);
+    await pipeline(Readable.from(['after\n']), rows);
+  });
+  t.match(await direct.query('select from slow_lines'), { rowCount: 2 });
+});
+
+/** Loses a connection and resolves, with the error, when that is noticed. */
+async function loseOne(pool: pg.Pool, proxy: CommitProxy): Promise<unknown> {
+  await pool.query('select');
+  proxy.silence();
+  return pool.query('select').catch((error: unknown) => error);
+}
+
 /** Sessions that wait for rows. */
 async function copying(): Promise<number> {
   const { rowCount } = await direct.query(
-    `select from pg_stat_activity where datname = current_database() and query like 'copy lines%' and state = 'active'`,
+    `select from pg_stat_activity where datname = current_database() and query like 'copy %lines%' and state = 'active'`,
   );
   return rowCount ?? 0;
 }
+
+t.test('a connection that is ended while it is silent is closed', async (t) => {
+  const { pool, proxy } = await open(t);
+  const client = await pool.connect();
+  const ended = new Promise((resolve) => client.once('end', resolve));
+  proxy.stall();
+  client.release(true);
+  await ended;
+});
 
 t.test('a session that is gone on the other side is given up', async (t) => {
   const { pool, proxy } = await open(t);

@@ -6,9 +6,10 @@ import { beginRun, listRuns, type Run } from '../../src/upkeep/runs.js';
 import { TaskLock } from '../../src/upkeep/task-lock.js';
 import { Deferred } from '../../src/lib/deferred.js';
 import { createPool } from '../../src/store/database.js';
+import type { SilenceOptions } from '../../src/store/silence.js';
 import { drainPool, silent, until } from '../helpers/drain.js';
-import { createMigratedDatabase } from '../helpers/postgres.js';
-import { createCommitProxy } from '../helpers/proxy.js';
+import { createMigratedDatabase, type Teardown } from '../helpers/postgres.js';
+import { type CommitProxy, createCommitProxy } from '../helpers/proxy.js';
 
 const AT = Date.parse('2026-11-20T04:00:00Z');
 
@@ -115,30 +116,56 @@ t.test('a run that lost its lock is told to end, and has failed', async (t) => {
 
 t.test('a lock whose connection falls silent is lost while the work goes on, and free again', async (t) => {
   const database = await createMigratedDatabase(t);
-  const proxy = await createCommitProxy(t, database.url);
-  const silence = { lookEveryMs: 20, silentAfterMs: 200 };
-  const pool = createPool(
-    { connectionString: proxy.url },
-    { name: 'test', max: 1, statementTimeoutMs: 0, silence },
-    () => undefined,
-  );
-  t.teardown(() => pool.end());
-  const lock = await TaskLock.take(pool, 'backup', 10);
-  if (lock === null) throw new Error('somebody else has it');
   const other = drainPool(t, database.url);
-  t.equal(await TaskLock.take(other, 'backup'), null);
-  await lock.during(async () => {
-    proxy.silence();
-    await until(() => lock.lost.aborted);
-  });
-  t.type(lock.lost.reason, LockLostError);
-  await lock.release();
-  await until(async () => {
-    const next = await TaskLock.take(other, 'backup');
-    await next?.release();
-    return next !== null;
-  });
+  const ways = [
+    ['PostgreSQL says so', { lookEveryMs: 20, silentAfterMs: 200 }, { askEveryMs: 10, lostAfterMs: 60_000 }],
+    // Such as while PostgreSQL cannot be asked.
+    ['nobody answers', { lookEveryMs: 60_000, silentAfterMs: 60_000 }, { askEveryMs: 10, lostAfterMs: 200 }],
+  ] as const;
+  for (const [way, silence, times] of ways) {
+    const { pool, proxy } = await patientPool(t, database.url, silence);
+    const lock = await TaskLock.take(pool, 'backup', times);
+    if (lock === null) throw new Error('somebody else has it');
+    t.equal(await TaskLock.take(other, 'backup'), null);
+    await lock.during(async () => {
+      proxy.silence();
+      await until(() => lock.lost.aborted);
+    });
+    t.type(lock.lost.reason, LockLostError, way);
+    await lock.release();
+    await untilFree(other, 'backup');
+  }
 });
+
+t.test('a lock is given back also when its connection says nothing any more', async (t) => {
+  const database = await createMigratedDatabase(t);
+  const silence = { lookEveryMs: 60_000, silentAfterMs: 60_000 };
+  const { pool, proxy } = await patientPool(t, database.url, silence);
+  const lock = await TaskLock.take(pool, 'backup');
+  proxy.silence();
+  await lock?.release();
+  await untilFree(drainPool(t, database.url), 'backup');
+});
+
+async function patientPool(
+  t: Teardown,
+  url: string,
+  silence: SilenceOptions,
+): Promise<{ pool: pg.Pool; proxy: CommitProxy }> {
+  const proxy = await createCommitProxy(t, url);
+  const options = { name: 'test', max: 1, statementTimeoutMs: 0, silence };
+  const pool = createPool({ connectionString: proxy.url }, options, () => undefined);
+  t.teardown(() => pool.end());
+  return { pool, proxy };
+}
+
+async function untilFree(pool: pg.Pool, task: Assignment['task']): Promise<void> {
+  await until(async () => {
+    const lock = await TaskLock.take(pool, task);
+    await lock?.release();
+    return lock !== null;
+  });
+}
 
 t.test('runs whose process died are called interrupted, those that live are left alone', async (t) => {
   const pool = drainPool(t, (await createMigratedDatabase(t)).url, 4);

@@ -1,6 +1,7 @@
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { settlesWithin } from '../../../src/lib/deadline.js';
 import { type RunningService, startService } from '../../helpers/service.js';
 import type { Problems } from './problems.js';
 
@@ -9,6 +10,8 @@ const preloaded = ['clock.mjs', 'disk.mjs'].flatMap((name) => [
   '--import',
   fileURLToPath(new URL(name, import.meta.url)),
 ]);
+
+const ENDED_WITHIN_MS = 30_000;
 
 export interface SoakServiceOptions {
   readonly name: string;
@@ -91,7 +94,8 @@ export class SoakService {
 
   /** Waits for an end that comes by itself. */
   async ended(): Promise<void> {
-    await this.#running?.ended;
+    const ended = this.#running?.ended ?? Promise.resolve();
+    if (!(await settlesWithin(ended, ENDED_WITHIN_MS))) this.problems.add('never ended', this.name);
   }
 
   get #harmFile(): string {

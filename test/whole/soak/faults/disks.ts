@@ -52,6 +52,7 @@ export const failSync: Fault = {
     const { victim } = stage;
     await victim.harmDisk('failed_sync');
     await untilRefused(stage, victim.name);
+    await victim.healDisk();
     await delay(holdMs);
     if (choice < 0.5) await victim.stop();
     else await victim.kill();
@@ -66,6 +67,7 @@ export const tearWrite: Fault = {
     await victim.harmDisk('torn_write');
     await victim.ended();
     await victim.healDisk();
+    await victim.kill();
     await victim.start();
     return `at ${victim.name}`;
   },
