@@ -6,6 +6,8 @@ const MIB = 1024 * KIB;
 /** Of a JSON body, and of one line of NDJSON. */
 export const MAX_JSON_BYTES = MIB;
 export const MAX_NDJSON_BYTES = 16 * MIB;
+/** Of the JSON body of an admin route, which says a number or two: what can be wrong with it is to be found in no time. */
+export const MAX_ORDER_BYTES = 16 * KIB;
 export const MAX_EVENTS_PER_REQUEST = 10_000;
 
 /** All bodies in flight together. */
@@ -26,10 +28,14 @@ export const MAX_ITEMS_PER_PAGE = 1_000;
 
 export const CALLS_PER_PAGE = 100;
 export const MAX_CALLS_PER_PAGE = 1_000;
-/** A page ends early beyond this, as calls may be a MiB each. Of what can be large in them, as JSON. */
-export const PAGE_BYTES = 8 * MIB;
-/** Calls read at a time, so that one page of large ones never is in memory whole. */
-export const CALLS_PER_READ = 128;
+/**
+ * A page ends early beyond this, as calls may be a MiB each, and it is written in one go, which holds up everybody else. Of
+ * what can be large in them, as JSON.
+ */
+export const PAGE_BYTES = 4 * MIB;
+/** Calls read at a time, so that of large ones not many more than a page needs are ever in memory. */
+export const CALLS_AT_FIRST = 16;
+export const CALLS_PER_READ = 256;
 
 export const MAX_DIMENSIONS = 3;
 export const GROUPS_PER_ANSWER = 1_000;

@@ -83,6 +83,29 @@ t.test('cleanup passes on what it is asked, and refuses anything but whole days 
   t.strictSame(asked, []);
 });
 
+t.test('an order is small, and of its mistakes the first are told', async (t) => {
+  const app = appWith({});
+  const post = (payload: string) =>
+    app.inject({
+      method: 'POST',
+      url: '/v1/admin/cleanup',
+      headers: { 'content-type': 'application/json' },
+      payload,
+    });
+  const mistaken = Object.fromEntries(Array.from({ length: 1_000 }, (_, n) => [`dry_ru${n}`, 1]));
+  const told = await post(JSON.stringify(mistaken));
+  t.equal(told.statusCode, 400);
+  t.match(told.json(), problem('invalid_body'));
+  const { errors } = told.json<{ errors: unknown[] }>();
+  t.match(errors[0], { pointer: '/dry_ru0', message: /did you mean dry_run\?/ });
+  t.equal(errors.length, 20);
+  const whole = `{"dry_run":true}${' '.repeat(16 * 1024 - 16)}`;
+  t.equal((await post(whole)).statusCode, 200);
+  const large = await post(`${whole} `);
+  t.equal(large.statusCode, 413);
+  t.match(large.json(), { detail: /at most 16 KiB/ });
+});
+
 t.test('what stands in the way has its status', async (t) => {
   for (const [code, status, name] of [
     ['TASK_BUSY', 409, 'task_busy'],

@@ -317,6 +317,22 @@ t.test('ids are compared byte by byte, and results read in the order in which th
   t.equal((await read('a')).outcome, 'void');
 });
 
+t.test(
+  'of very many results of a call the latest thousand are read, and the last of them counts',
+  async (t) => {
+    const id = newId();
+    const settled_at = (n: number): string => `2025-10-22T05:30:00.${String(n).padStart(6, '0')}Z`;
+    const results = Array.from({ length: 1_005 }, (_, n) =>
+      resultOf(id, `r${n}`, { outcome: 'push', profit_actual: n, settled_at: settled_at(n) }),
+    );
+    await store(recordsOf([callOf(id), ...results]));
+    const call = await read(id);
+    t.equal(call.results.length, 1_000);
+    t.strictSame([call.results[0]?.event_id, call.results.at(-1)?.event_id], ['r5', 'r1004']);
+    t.equal(call.profit_actual, 1_004);
+  },
+);
+
 t.test('a call that is not stored reads as null, also when its clicks came first', async (t) => {
   await store([recordOf(clickOf('unborn', 'k'))]);
   t.equal(await readCall(pool, 'unborn'), null);

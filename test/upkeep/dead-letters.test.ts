@@ -204,11 +204,11 @@ t.test(
     );
 
     await pool.query('truncate dead_letters');
-    // Of 3 MiB each: two begin within the first 4 MiB. The last page is a single one that is larger than a page.
-    for (const [index, mib] of [3, 3, 3, 5].entries())
-      await putLetter(pool, 10 - index, { payload: Buffer.alloc(mib * 2 ** 20, 'x') });
+    // Of three quarters of a MiB: two begin within the first MiB. The last page is a single one that is larger than a page.
+    for (const [index, quarters] of [3, 3, 3, 5].entries())
+      await putLetter(pool, 10 - index, { payload: Buffer.alloc(quarters * 2 ** 18, 'x') });
     t.strictSame((await everyLetter(pool, { limit: 10 })).pages, [2, 2]);
-    await putLetter(pool, 11, { payload: Buffer.alloc(9 * 2 ** 20, 'x') });
+    await putLetter(pool, 11, { payload: Buffer.alloc(9 * 2 ** 18, 'x') });
     t.strictSame((await everyLetter(pool, { limit: 10 })).pages, [1, 2, 2]);
   },
 );

@@ -2,7 +2,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Readable } from 'node:stream';
 import { unsupportedMediaType } from '../errors.js';
-import { MAX_JSON_BYTES, MAX_NDJSON_BYTES } from '../limits.js';
+import { MAX_NDJSON_BYTES } from '../limits.js';
 import type { BodyLease } from './budget.js';
 import { GrowingBytes } from './growing-bytes.js';
 import { parseJson } from './json.js';
@@ -44,11 +44,12 @@ export async function readJsonBody(
   wire: Readable,
   headers: IncomingHttpHeaders,
   lease: BodyLease,
+  maxBytes: number,
 ): Promise<JsonBody | null> {
   // Most bodies are one chunk, which is then used as it came.
   const kept: { first: Buffer | null } = { first: null };
   const several = new GrowingBytes(lease);
-  await readWire(wire, headers, MAX_JSON_BYTES, (chunk) => {
+  await readWire(wire, headers, maxBytes, (chunk) => {
     if (kept.first === null && several.length === 0) {
       lease.take(chunk.length);
       kept.first = chunk;

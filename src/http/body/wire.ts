@@ -91,8 +91,10 @@ function contentDecoder(headers: IncomingHttpHeaders): Gunzip | null {
   });
 }
 
+const MIB = 1024 * 1024;
+
 function tooLarge(maxBytes: number): Problem {
-  const limit = `${maxBytes / 1024 / 1024} MiB`;
+  const limit = maxBytes < MIB ? `${maxBytes / 1024} KiB` : `${maxBytes / MIB} MiB`;
   return new Problem('body_too_large', {
     detail: `The body may have at most ${limit} after inflating.`,
     errors: [{ pointer: '', code: 'body_too_large', message: `at most ${limit}` }],

@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { BodyBudget, BodyLease } from '../body/budget.js';
 import { NdjsonBody, expectNoBody, readJsonBody } from '../body/reading.js';
 import { Problem } from '../errors.js';
+import { MAX_JSON_BYTES, MAX_ORDER_BYTES } from '../limits.js';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -38,7 +39,7 @@ export function readEventBodies(
   readEmptyBodies(scope, expected.join(' or '));
   scope.addContentTypeParser(jsonTypes, (request: FastifyRequest, wire: IncomingMessage) => {
     checkCharset(request);
-    return readJsonBody(wire, request.headers, lease(request));
+    return readJsonBody(wire, request.headers, lease(request), MAX_JSON_BYTES);
   });
   if (!options.batches) return;
   scope.addContentTypeParser(NDJSON_TYPES, async (request: FastifyRequest, wire: IncomingMessage) => {
@@ -47,13 +48,13 @@ export function readEventBodies(
   });
 }
 
-/** How all other routes read bodies: `request.body` is the value of the JSON; {}, null or undefined when empty. */
+/** How all other routes read bodies, which are small: `request.body` is the value of the JSON; {}, null or undefined when empty. */
 export function readJsonBodies(scope: FastifyInstance, budget: BodyBudget): void {
   readEmptyBodies(scope, 'application/json');
   scope.addContentTypeParser('application/json', async (request: FastifyRequest, wire: IncomingMessage) => {
     checkCharset(request);
     request.bodyLease = budget.lease();
-    const body = await readJsonBody(wire, request.headers, request.bodyLease);
+    const body = await readJsonBody(wire, request.headers, request.bodyLease, MAX_ORDER_BYTES);
     request.bodyLease.release();
     return body === null ? {} : body.parse();
   });

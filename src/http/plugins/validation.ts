@@ -52,6 +52,8 @@ function compile({ schema, httpPart }: RoutePart): ReturnType<Compile> {
       ...undecimal.map((pointer): Mistake => ({ pointer: place(pointer), ...UNDECIMAL })),
       ...(validate.errors ?? [])
         .filter(({ instancePath }) => !told.includes(instancePath))
+        // Before the search for near names: somebody may have sent thousands.
+        .slice(0, MAX_MISTAKES)
         .map((error) => mistake(error, place, known)),
     ].slice(0, MAX_MISTAKES);
     const detail = errors.map(

@@ -6,6 +6,10 @@ import { OPEN } from '../plugins/openapi.js';
 const common = { tags: ['docs'], security: OPEN };
 
 export function docsRoutes(scope: FastifyInstance): void {
+  // Made once: everybody may ask, and to put together a third of a MiB anew for each holds up all others.
+  let json: Buffer | undefined;
+  let yaml: Buffer | undefined;
+
   scope.get(
     '/openapi.json',
     {
@@ -29,10 +33,12 @@ export function docsRoutes(scope: FastifyInstance): void {
         },
       },
     },
-    () => scope.swagger(),
+    (_request, reply) => {
+      json ??= Buffer.from(JSON.stringify(scope.swagger()));
+      return reply.type('application/json; charset=utf-8').send(json);
+    },
   );
 
-  let yaml: string | undefined;
   scope.get(
     '/openapi.yaml',
     {
@@ -53,7 +59,7 @@ export function docsRoutes(scope: FastifyInstance): void {
       },
     },
     (_request, reply) => {
-      yaml ??= toYaml(scope.swagger());
+      yaml ??= Buffer.from(toYaml(scope.swagger()));
       return reply.type('application/yaml').send(yaml);
     },
   );

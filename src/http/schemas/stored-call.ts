@@ -106,7 +106,7 @@ const StoredCall = Type.Object(
   {
     ...columns,
     results: Type.Array(Type.Unsafe<StoredResult>({ $ref: 'StoredResult#' }), {
-      description: 'Every result received for this call, oldest first.',
+      description: 'The results received for this call, oldest first; of more than 1,000 the latest.',
     }),
   },
   { $id: 'StoredCall', description: 'A call with all that came of it, and the history of its results.' },

@@ -1,4 +1,4 @@
-import { asc, eq, type InferSelectModel, type InferSelectViewModel } from 'drizzle-orm';
+import { desc, eq, type InferSelectModel, type InferSelectViewModel } from 'drizzle-orm';
 import type pg from 'pg';
 import { orm } from '../database.js';
 import { arbitrageCalls, results } from '../schema/index.js';
@@ -8,7 +8,10 @@ type ResultHistory = Omit<
   'call_id' | 'fingerprint' | 'has_settlement' | 'has_closing'
 >;
 
-/** The row of the view, with every result ever received for the call, in order of `settled_at`. */
+/** A correction now and then is what there is; a thousand are no history any more, and too many for one answer. */
+const RESULTS_OF_A_CALL = 1_000;
+
+/** The row of the view, with the latest thousand results received for the call, in order of `settled_at`. */
 export type CallWithHistory = InferSelectViewModel<typeof arbitrageCalls> & {
   readonly results: ResultHistory[];
 };
@@ -35,8 +38,9 @@ export async function readCall(pool: pg.Pool, callId: string): Promise<CallWithH
         })
         .from(results)
         .where(eq(results.call_id, callId))
-        .orderBy(asc(results.settled_at), asc(results.event_id));
-      return { ...call, results: history };
+        .orderBy(desc(results.settled_at), desc(results.event_id))
+        .limit(RESULTS_OF_A_CALL);
+      return { ...call, results: history.reverse() };
     },
     { isolationLevel: 'repeatable read', accessMode: 'read only' },
   );

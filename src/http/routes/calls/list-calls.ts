@@ -6,7 +6,7 @@ import type { CallReader, CallRow } from '../../deps.js';
 import { cursorOf, placeOf } from '../../cursor.js';
 import type { Mistake } from '../../errors.js';
 import { whenClientLeaves } from '../../leaving.js';
-import { CALLS_PER_PAGE, CALLS_PER_READ, PAGE_BYTES } from '../../limits.js';
+import { CALLS_AT_FIRST, CALLS_PER_PAGE, CALLS_PER_READ, PAGE_BYTES } from '../../limits.js';
 import { needs } from '../../plugins/openapi.js';
 import { readCallFilters } from '../../query/call-filters.js';
 import { refuseMistakes } from '../../query/mistakes.js';
@@ -63,16 +63,19 @@ interface Page {
 async function readPage(find: Find, after: CallPosition | undefined, limit: number): Promise<Page> {
   const page: CallRow[] = [];
   let bytes = 0;
-  while (bytes <= PAGE_BYTES) {
-    // One more than asked for tells whether there is a next page.
-    const wanted = Math.min(CALLS_PER_READ, limit + 1 - page.length);
+  for (;;) {
+    // One more than asked for tells whether there is a next page. The first few tell how large such calls are.
+    const fitting = page.length === 0 ? CALLS_AT_FIRST : 1 + ((PAGE_BYTES - bytes) * page.length) / bytes;
+    const most = Math.max(1, Math.min(CALLS_PER_READ, Math.floor(fitting)));
+    const wanted = Math.min(most, limit + 1 - page.length);
     const found = await find(wanted, page.at(-1) ?? after);
-    page.push(...found);
-    if (page.length > limit) return { page: page.slice(0, limit), isLast: false };
+    for (const call of found) {
+      if (page.length === limit || bytes > PAGE_BYTES) return { page, isLast: false };
+      page.push(call);
+      bytes += sizeOf(call);
+    }
     if (found.length < wanted) return { page, isLast: true };
-    for (const call of found) bytes += sizeOf(call);
   }
-  return { page, isLast: false };
 }
 
 /** Bytes of what can be large in a call. */
