@@ -78,7 +78,8 @@ export class TaskLock {
   }
 
   async release(): Promise<void> {
-    this.#giveBack(this.#isAnswering && (await this.#unlock()));
+    const isGood = this.#isAnswering && !this.lost.aborted;
+    this.#giveBack(isGood && (await this.#unlock()));
   }
 
   async #stayAwake(over: AbortSignal): Promise<void> {
@@ -87,8 +88,9 @@ export class TaskLock {
       if (over.aborted) return;
       // One that breaks is told by its event.
       const answered = this.session.query('select').catch(() => undefined);
-      if (!(await settlesWithin(answered, this.times.lostAfterMs)))
-        this.#lose(new Error('it does not answer'));
+      if (await settlesWithin(answered, this.times.lostAfterMs)) continue;
+      this.#lose(new Error('it does not answer'));
+      return;
     }
   }
 
