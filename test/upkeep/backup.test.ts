@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { copyFile, readdir, readFile, rename, stat, truncate, writeFile } from 'node:fs/promises';
 import { spawnSync } from 'node:child_process';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import fc from 'fast-check';
 import t from 'tap';
 import { BackupFileError, CannotVerifyError, NoSuchBackupError } from '../../src/upkeep/backup/errors.js';
@@ -11,6 +11,7 @@ import { tableNames } from '../../src/upkeep/backup/tables.js';
 import { withDatabase } from '../../src/upkeep/backup/target.js';
 import { type Verification, verifyBackup } from '../../src/upkeep/backup/verify-backup.js';
 import type { BackupCatalogue } from '../../src/upkeep/backup/catalogue.js';
+import { witnessDisk } from '../helpers/disk-witness.js';
 import { until } from '../helpers/drain.js';
 import { createDatabase, createMigratedDatabase } from '../helpers/postgres.js';
 import {
@@ -241,6 +242,23 @@ t.test('a database that is not ours, or not of this version, is not backed up', 
   await newer.query(`insert into drizzle.__drizzle_migrations (hash, created_at) values ('later', 9e15)`);
   await t.rejects(backUp(newer, catalogue), { message: /another version of call-logger/ });
   t.strictSame(await catalogue.list(), []);
+});
+
+t.test('a backup is on disk before it has its name, and its manifest comes last', async (t) => {
+  const catalogue = await newCatalogue(t);
+  await backUp(pool, catalogue);
+  const deeds = witnessDisk(t);
+  const { id } = await backUp(pool, catalogue);
+  const names = basename(catalogue.directory);
+  const ofBackup = deeds.filter((deed) => !deed.startsWith('name lock.'));
+  t.strictSame(ofBackup, [
+    `sync ${id}.sql.gz.partial`,
+    `sync ${id}.json.partial`,
+    `name ${id}.sql.gz`,
+    `sync ${names}`,
+    `name ${id}.json`,
+    `sync ${names}`,
+  ]);
 });
 
 t.test('a backup that was killed does not count, and the next one sweeps it away', async (t) => {
