@@ -1,4 +1,5 @@
 /** What runs by itself: when it is due, and as what. */
+import { byAge } from './backup/catalogue.js';
 import { backupDueAt, cleanupDueAt, DAY_MS } from './due.js';
 import { backupPast, cleanupPast, verifyPast } from './past.js';
 import type { Job } from './schedule.js';
@@ -66,8 +67,12 @@ export function jobsOf(keeping: Keeping, plan: Plan, startedMs: number): Jobs {
 }
 
 /** The newest backup of the schedule, unless it was judged already. One that could not be judged is tried every day. */
-async function nextToVerify({ pool, catalogue }: Keeping): Promise<{ id: string; dueMs: number } | null> {
-  const backups = await catalogue.list();
+async function nextToVerify({
+  pool,
+  catalogue,
+  now,
+}: Keeping): Promise<{ id: string; dueMs: number } | null> {
+  const backups = byAge(await catalogue.list(), now());
   const newest = backups.find((backup) => backup.state === 'complete' && backup.trigger === 'schedule');
   if (newest === undefined || newest.state === 'failed' || newest.verified_at !== null) return null;
   const { id } = newest;

@@ -146,9 +146,9 @@ export async function sweepLeftovers({ pool, catalogue, log, signal }: Keeping):
 }
 
 /** Not worth failing for what has succeeded. @returns their ids */
-async function removeOld({ catalogue, backupKeep, log }: Keeping): Promise<string[]> {
+async function removeOld({ catalogue, backupKeep, log, now }: Keeping): Promise<string[]> {
   try {
-    return await catalogue.prune(backupKeep);
+    return await catalogue.prune(backupKeep, now());
   } catch (error) {
     log.error({ reason: reasonOf(error) }, 'old backups could not be removed');
     return [];

@@ -335,11 +335,27 @@ t.test('pruning keeps the newest, the newest verified, and always one', async (t
   for (const id of ids) await backUp(pool, catalogue, { id });
   await catalogue.setVerified(second, '2025-02-01T00:00:00.000000Z');
   await writeFile(join(catalogue.directory, `${fourth}.json`), 'damaged');
-  t.strictSame((await catalogue.prune(2)).sort(), [first]);
-  t.strictSame((await catalogue.prune(1)).sort(), [third]);
-  t.strictSame(await catalogue.prune(0), []);
+  t.strictSame((await catalogue.prune(2, Date.now())).sort(), [first]);
+  t.strictSame((await catalogue.prune(1, Date.now())).sort(), [third]);
+  t.strictSame(await catalogue.prune(0, Date.now()), []);
   t.match(await catalogue.list(), [{ id: fifth }, { id: fourth, state: 'failed' }, { id: second }]);
 });
+
+t.test(
+  'backups of a clock that was ahead make room for those that are made after it was put right',
+  async (t) => {
+    const catalogue = await newCatalogue(t);
+    const nowMs = Date.parse('2025-01-02T00:00:00Z');
+    const dated = (day: string): string => `${day}T000000Z-00000000`;
+    const [ahead, farAhead] = [dated('20250103'), dated('20350101')];
+    const [before, now] = [dated('20250101'), dated('20250102')];
+    for (const id of [ahead, farAhead, before, now]) await backUp(pool, catalogue, { id });
+    t.strictSame((await catalogue.prune(3, nowMs)).sort(), [ahead]);
+    t.strictSame((await catalogue.prune(2, nowMs)).sort(), [farAhead]);
+    t.strictSame((await catalogue.prune(1, nowMs)).sort(), [before]);
+    t.match(await catalogue.list(), [{ id: now }]);
+  },
+);
 
 t.test('a verified backup says when, and the scratch database is gone', async (t) => {
   const catalogue = await newCatalogue(t);

@@ -134,6 +134,19 @@ t.test('a backup that goes while it is asked for is not there, whoever asks', as
   t.equal((await buffer(reading)).length, bytes, 'who reads it already reads it all');
 });
 
+t.test('a backup stays, whatever the clock has said of those before it', async (t) => {
+  const database = await createMigratedDatabase(t);
+  const clock = new TestClock('2026-11-25T12:00:00Z');
+  const { upkeep } = await openUpkeep(t, database.url, { clock, backupKeep: 1, backupIntervalDays: 0 });
+  await (
+    await upkeep.startBackup()
+  ).finished;
+  clock.forward(-3_600_000);
+  const { id, finished } = await upkeep.startBackup();
+  t.match(await finished, { id, state: 'complete' });
+  t.match(await upkeep.backups(), [{ id }]);
+});
+
 t.test('a backup that fails is listed with its reason and leaves the service unharmed', async (t) => {
   const database = await createMigratedDatabase(t);
   const { upkeep, directory } = await openUpkeep(t, database.url);

@@ -1,7 +1,7 @@
 import { type FileHandle, open, rename, stat } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { errorCode, messageOf } from '../../lib/errors.js';
-import type { UtcTime } from '../../lib/time.js';
+import { type UtcTime, utcTimeFromMs } from '../../lib/time.js';
 import { BackupFileError, NoSuchBackupError } from './errors.js';
 import { idsIn, pathsOf, remove, syncDirectory, writeSynced } from './files.js';
 import { isBackupId, timeOfBackupId } from './ids.js';
@@ -31,6 +31,17 @@ export interface OpenBackup {
   readonly bytes: number;
   readonly sha256: string;
   readonly fileName: string;
+}
+
+/**
+ * The newest first. One of a time that has not come yet was made by a clock that was wrong, nobody knows when. It counts as
+ * the oldest: otherwise whatever is made from now on would.
+ * @param backups as listed
+ */
+export function byAge(backups: readonly Backup[], nowMs: number): Backup[] {
+  const now = utcTimeFromMs(nowMs);
+  const isAhead = ({ created_at }: Backup): boolean => created_at > now;
+  return [...backups.filter((backup) => !isAhead(backup)), ...backups.filter(isAhead)];
 }
 
 /** The backups in a directory, by their manifests. Several processes may look into it and remove from it at once. */
@@ -105,8 +116,8 @@ export class BackupCatalogue {
    * verified: a newer one is only believed to be good. Those that cannot be used are left to an operator.
    * @returns the ids of the removed
    */
-  async prune(keep: number): Promise<string[]> {
-    const complete = (await this.list()).filter((backup) => backup.state === 'complete');
+  async prune(keep: number, nowMs: number): Promise<string[]> {
+    const complete = byAge(await this.list(), nowMs).filter((backup) => backup.state === 'complete');
     const verified = complete.find(({ verified_at }) => verified_at !== null);
     const old = complete.slice(Math.max(keep, 1)).filter((backup) => backup !== verified);
     for (const { id } of old) await remove(this.directory, id);
