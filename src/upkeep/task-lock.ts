@@ -89,7 +89,7 @@ export class TaskLock {
       // One that breaks is told by its event.
       const answered = this.session.query('select').catch(() => undefined);
       if (await settlesWithin(answered, this.times.lostAfterMs)) continue;
-      this.#lose(new Error('it does not answer'));
+      this.#lose(Object.assign(new Error('no answer came over it'), { code: 'ETIMEDOUT' }));
       return;
     }
   }

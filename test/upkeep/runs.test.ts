@@ -6,6 +6,7 @@ import { beginRun, listRuns, type Run } from '../../src/upkeep/runs.js';
 import { TaskLock } from '../../src/upkeep/task-lock.js';
 import { Deferred } from '../../src/lib/deferred.js';
 import { createPool } from '../../src/store/database.js';
+import { classify, isUnavailable } from '../../src/store/errors.js';
 import type { SilenceOptions } from '../../src/store/silence.js';
 import { drainPool, silent, until } from '../helpers/drain.js';
 import { createMigratedDatabase, type Teardown } from '../helpers/postgres.js';
@@ -132,6 +133,7 @@ t.test('a lock whose connection falls silent is lost while the work goes on, and
       await until(() => lock.lost.aborted);
     });
     t.type(lock.lost.reason, LockLostError, way);
+    t.ok(isUnavailable(classify(lock.lost.reason)), 'as if PostgreSQL were away');
     await lock.release();
     await untilFree(other, 'backup');
   }
