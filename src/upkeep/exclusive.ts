@@ -44,6 +44,8 @@ export interface Done<T> {
 }
 
 const AUDIT_WITHIN_MS = 10_000;
+/** While somebody waits for the end of the process. */
+const AUDIT_WHEN_STOPPING_WITHIN_MS = 1_000;
 
 /**
  * Runs a task of which there may be one at a time on a database, in whatever process, and keeps the audit of it.
@@ -120,22 +122,24 @@ type End = Pick<Run, 'state' | 'detail' | 'error'>;
 
 /** The work is done, whatever becomes of its audit: a row that cannot be written is found `interrupted` later. */
 async function endRunInTime(
-  { pool, log }: Runner,
+  { pool, log, signal }: Runner,
   runId: string,
   end: End & { readonly finished_at: UtcTime },
 ): Promise<void> {
-  const giveUp = AbortSignal.timeout(AUDIT_WITHIN_MS);
+  const begunAt = performance.now();
   const backoff = new Backoff({ firstMs: 50, maxMs: 1_000 });
   for (;;) {
     try {
       await endRun(pool, runId, end);
       return;
     } catch (error) {
-      if (giveUp.aborted || pool.ending) {
+      const withinMs = signal.aborted ? AUDIT_WHEN_STOPPING_WITHIN_MS : AUDIT_WITHIN_MS;
+      const leftMs = begunAt + withinMs - performance.now();
+      if (leftMs <= 0 || pool.ending) {
         log.error({ run_id: runId, reason: reasonOf(error) }, 'the end of a run could not be written down');
         return;
       }
-      await backoff.wait(giveUp);
+      await backoff.wait(AbortSignal.timeout(Math.ceil(leftMs)));
     }
   }
 }

@@ -4,11 +4,13 @@ import { LockLostError, NotDueError, TaskBusyError } from '../../src/upkeep/erro
 import { type Assignment, markAbandoned, runExclusively, type Runner } from '../../src/upkeep/exclusive.js';
 import { beginRun, listRuns, type Run } from '../../src/upkeep/runs.js';
 import { TaskLock } from '../../src/upkeep/task-lock.js';
+import { settlesWithin } from '../../src/lib/deadline.js';
 import { Deferred } from '../../src/lib/deferred.js';
 import { createPool } from '../../src/store/database.js';
 import { classify, isUnavailable } from '../../src/store/errors.js';
 import type { SilenceOptions } from '../../src/store/silence.js';
 import { drainPool, silent, until } from '../helpers/drain.js';
+import { createGate } from '../helpers/gate.js';
 import { createMigratedDatabase, type Teardown } from '../helpers/postgres.js';
 import { type CommitProxy, createCommitProxy } from '../helpers/proxy.js';
 
@@ -95,6 +97,24 @@ t.test('a run that the end of the process cut short is stopped, not failed', asy
   });
   await t.rejects(thrown, { message: 'the end' });
   t.match((await listRuns(pool, { limit: 1, task: 'backup' }))[0], { state: 'stopped' });
+});
+
+t.test('an audit that cannot be written does not hold up the end of the process', async (t) => {
+  const gate = await createGate(t, (await createMigratedDatabase(t)).url);
+  await gate.open();
+  const stopping = new AbortController();
+  const run = runExclusively(
+    runnerOf(drainPool(t, gate.url), stopping.signal),
+    assignment('backup'),
+    async (signal) => {
+      await gate.shut();
+      stopping.abort(new Error('the end'));
+      signal.throwIfAborted();
+      return { result: 1, detail: {} };
+    },
+  );
+  t.ok(await settlesWithin(run, 6_000), 'as it would be waited for without a stop for ten seconds');
+  await t.rejects(run);
 });
 
 t.test('a run that lost its lock is told to end, and has failed', async (t) => {
