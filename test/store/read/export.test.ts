@@ -496,8 +496,8 @@ t.test('at any time an export tells what follows from the events received until 
 });
 
 /**
- * The model computes in doubles, the database in decimals: they agree but for the last digits. Of a percentage near
- * zero, which is the difference of two nearly equal numbers, the last digits are those of a hundred.
+ * The model computes in doubles, the database in decimals: they agree but for the last digits. A percentage below one is
+ * the difference of two nearly equal numbers: there the last digits are those of a hundred.
  */
 function nearly(rows: readonly ExportedRow[]): ExportedRow[] {
   const computed = COMPUTED.flatMap((name) => [name, `label_${name}`]);
@@ -506,7 +506,7 @@ function nearly(rows: readonly ExportedRow[]): ExportedRow[] {
       Object.entries(row).map(([name, value]) => [
         name,
         computed.includes(name) && typeof value === 'number'
-          ? Number(Number(value.toPrecision(11)).toFixed(9))
+          ? Number(Math.abs(value) < 1 ? value.toFixed(9) : value.toPrecision(11))
           : value,
       ]),
     ),
