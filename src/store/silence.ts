@@ -74,7 +74,7 @@ export class SilenceWatch {
 
   /** Never rejects. */
   async #look(): Promise<void> {
-    const silent = [...this.#watched].filter((watched) => this.#isSilent(watched));
+    const silent = [...this.#watched].filter((watched) => this.#listen(watched));
     if (silent.length === 0 || this.#isLooking) return;
     this.#isLooking = true;
     try {
@@ -82,7 +82,7 @@ export class SilenceWatch {
       for (const watched of silent) {
         const wasDoubted = watched.isDoubted;
         watched.isDoubted = watched.pid === undefined || !served.has(watched.pid);
-        if (wasDoubted && watched.isDoubted && this.#isSilent(watched))
+        if (wasDoubted && watched.isDoubted && this.#listen(watched))
           watched.socket.destroy(new SilentConnectionError());
       }
     } catch {
@@ -92,8 +92,8 @@ export class SilenceWatch {
     }
   }
 
-  /** It waits for PostgreSQL, and nothing goes over it. */
-  #isSilent(watched: Watched): boolean {
+  /** Looks at it anew. @returns whether it has waited for PostgreSQL, with nothing going over it, for long enough */
+  #listen(watched: Watched): boolean {
     const { client, socket } = watched;
     const bytes = socket.bytesRead + socket.bytesWritten;
     const now = performance.now();

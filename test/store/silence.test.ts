@@ -6,29 +6,20 @@ import type pg from 'pg';
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
 import t from 'tap';
 import { withConnection } from '../../src/store/connections.js';
-import { createPool } from '../../src/store/database.js';
 import { classify, isUnavailable } from '../../src/store/errors.js';
 import { SilentConnectionError } from '../../src/store/silence.js';
 import { drainPool, lockWaiters, until } from '../helpers/drain.js';
+import { patientPool } from '../helpers/patient-pool.js';
 import { createDatabase, type Teardown } from '../helpers/postgres.js';
-import { type CommitProxy, createCommitProxy } from '../helpers/proxy.js';
+import type { CommitProxy } from '../helpers/proxy.js';
 
 t.setTimeout(120_000);
 
 const database = await createDatabase(t);
 const direct = drainPool(t, database.url);
 
-/** A pool without a time limit, by way of a proxy of its own. */
-async function open(t: Teardown, max = 3): Promise<{ pool: pg.Pool; proxy: CommitProxy }> {
-  const proxy = await createCommitProxy(t, database.url);
-  const pool = createPool(
-    { connectionString: proxy.url },
-    { name: 'patient', max, statementTimeoutMs: 0, silence: { lookEveryMs: 20, silentAfterMs: 200 } },
-    () => undefined,
-  );
-  t.teardown(() => pool.end());
-  return { pool, proxy };
-}
+const open = (t: Teardown, max?: number) =>
+  patientPool(t, database.url, { lookEveryMs: 20, silentAfterMs: 200 }, max);
 
 /** More than fits into what lies between here and PostgreSQL. */
 const MUCH = `copy (select repeat('x', 1000) from generate_series(1, 100000)) to stdout`;

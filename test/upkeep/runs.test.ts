@@ -6,13 +6,11 @@ import { beginRun, listRuns, type Run } from '../../src/upkeep/runs.js';
 import { TaskLock } from '../../src/upkeep/task-lock.js';
 import { settlesWithin } from '../../src/lib/deadline.js';
 import { Deferred } from '../../src/lib/deferred.js';
-import { createPool } from '../../src/store/database.js';
 import { classify, isUnavailable } from '../../src/store/errors.js';
-import type { SilenceOptions } from '../../src/store/silence.js';
 import { drainPool, silent, until } from '../helpers/drain.js';
 import { createGate } from '../helpers/gate.js';
-import { createMigratedDatabase, type Teardown } from '../helpers/postgres.js';
-import { type CommitProxy, createCommitProxy } from '../helpers/proxy.js';
+import { patientPool } from '../helpers/patient-pool.js';
+import { createMigratedDatabase } from '../helpers/postgres.js';
 
 const AT = Date.parse('2026-11-20T04:00:00Z');
 
@@ -144,7 +142,7 @@ t.test('a lock whose connection falls silent is lost while the work goes on, and
     ['nobody answers', { lookEveryMs: 60_000, silentAfterMs: 60_000 }, { askEveryMs: 10, lostAfterMs: 200 }],
   ] as const;
   for (const [way, silence, times] of ways) {
-    const { pool, proxy } = await patientPool(t, database.url, silence);
+    const { pool, proxy } = await patientPool(t, database.url, silence, 1);
     const lock = await TaskLock.take(pool, 'backup', times);
     if (lock === null) throw new Error('somebody else has it');
     t.equal(await TaskLock.take(other, 'backup'), null);
@@ -162,24 +160,12 @@ t.test('a lock whose connection falls silent is lost while the work goes on, and
 t.test('a lock is given back also when its connection says nothing any more', async (t) => {
   const database = await createMigratedDatabase(t);
   const silence = { lookEveryMs: 60_000, silentAfterMs: 60_000 };
-  const { pool, proxy } = await patientPool(t, database.url, silence);
+  const { pool, proxy } = await patientPool(t, database.url, silence, 1);
   const lock = await TaskLock.take(pool, 'backup');
   proxy.silence();
   await lock?.release();
   await untilFree(drainPool(t, database.url), 'backup');
 });
-
-async function patientPool(
-  t: Teardown,
-  url: string,
-  silence: SilenceOptions,
-): Promise<{ pool: pg.Pool; proxy: CommitProxy }> {
-  const proxy = await createCommitProxy(t, url);
-  const options = { name: 'test', max: 1, statementTimeoutMs: 0, silence };
-  const pool = createPool({ connectionString: proxy.url }, options, () => undefined);
-  t.teardown(() => pool.end());
-  return { pool, proxy };
-}
 
 async function untilFree(pool: pg.Pool, task: Assignment['task']): Promise<void> {
   await until(async () => {
