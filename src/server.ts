@@ -31,6 +31,13 @@ async function main(): Promise<void> {
   const log = createLogger(config);
   const service = await openService(config, log, tell);
 
+  let unusable: Error | undefined;
+  void service.unusable.then(async (error) => {
+    unusable = error;
+    await service.stop();
+    fail(error);
+  });
+
   let signals = 0;
   const stop = async (signal: NodeJS.Signals): Promise<void> => {
     if (++signals > 1) process.exit(1);
@@ -46,7 +53,7 @@ async function main(): Promise<void> {
     tell(welcome(config, await service.app.listen({ host: config.host, port: config.port })));
   } catch (error) {
     await service.stop();
-    throw error;
+    throw unusable ?? error;
   }
 }
 

@@ -11,6 +11,7 @@ import type { Intake, StatusSource } from './http/deps.js';
 import { ThreadedJudging } from './http/judging/threaded-judging.js';
 import { settlesWithin } from './lib/deadline.js';
 import { diskSpace } from './lib/disk-space.js';
+import { Deferred } from './lib/deferred.js';
 import { Undo } from './lib/undo.js';
 import type { Logger } from './observe/logger.js';
 import { type Facts, Metrics } from './observe/metrics.js';
@@ -23,6 +24,8 @@ import { Store } from './store/store.js';
 import { Upkeep } from './upkeep/upkeep.js';
 
 export interface Service {
+  /** Resolves when the database cannot be used as it is: an operator has to act, and it is of no use to go on. */
+  readonly unusable: Promise<Error>;
   /** The door; it takes events from the moment it listens. */
   readonly app: FastifyInstance;
   /** Door, upkeep, drain, spool, pools, cluster: in this order, within SHUTDOWN_GRACE_MS. Later calls get the same promise. */
@@ -47,10 +50,16 @@ export async function openService(
   const stop = (): Promise<void> => undo.run(config.shutdownGraceMs);
   const metrics = new Metrics(version, sendersOf(config));
   try {
-    const locate =
-      config.databaseUrl === undefined ? embedded(config, log, undo, tell) : outside(config.databaseUrl);
+    const outside = targetOf(config.databaseUrl);
+    const locate = outside === undefined ? embedded(config, log, undo, tell) : async () => outside;
 
-    const store = new Store({ locate, drainConnections: Math.max(config.drainConcurrency, 1) + 1, log });
+    const direct = targetOf(config.directDatabaseUrl);
+    const store = new Store({
+      locate,
+      migrateAt: direct,
+      drainConnections: Math.max(config.drainConcurrency, 1) + 1,
+      log,
+    });
     undo.push('store', (withinMs) => store.stop(withinMs));
 
     // Open to be passed through, so that PostgreSQL's account can reach its own directory inside; those inside are private.
@@ -112,11 +121,16 @@ export async function openService(
       if (!(await settlesWithin(app.close(), withinMs / 2))) app.server.closeAllConnections();
     });
 
-    store.start(({ drainPool, upkeepPool, target }) => {
-      drain.start(drainPool);
-      upkeep.start(upkeepPool, target);
+    const unusable = new Deferred<Error>();
+    store.start({
+      ready: ({ drainPool, upkeepPool, target, isPooled }) => {
+        if (isPooled && direct === undefined && config.verifyDatabaseUrl === undefined) tell(POOLED);
+        drain.start(drainPool);
+        upkeep.start(upkeepPool, direct ?? target);
+      },
+      unusable: unusable.resolve,
     });
-    return { app, stop };
+    return { app, stop, unusable: unusable.promise };
   } catch (error) {
     await stop();
     throw error;
@@ -133,8 +147,13 @@ async function makeDataDirectory(directory: string): Promise<void> {
   }
 }
 
-function outside(databaseUrl: string): () => Promise<ConnectionTarget> {
-  return () => Promise.resolve({ connectionString: databaseUrl });
+const POOLED =
+  'DATABASE_URL leads through a connection pooler. All works through it but one thing: to prove a backup a database is made ' +
+  'for it, and a pooler may not let through to that. Set DIRECT_DATABASE_URL to the address of the server itself, or ' +
+  'VERIFY_DATABASE_URL to an empty database.';
+
+function targetOf(url: string | undefined): ConnectionTarget | undefined {
+  return url === undefined ? undefined : { connectionString: url };
 }
 
 function embedded(

@@ -6,7 +6,7 @@ import t from 'tap';
 import { type Config, readConfig } from '../src/config/config.js';
 import { openService } from '../src/service.js';
 import { createGate } from './helpers/gate.js';
-import { createMigratedDatabase, type Teardown } from './helpers/postgres.js';
+import { createDatabase, createMigratedDatabase, type Teardown } from './helpers/postgres.js';
 import { startService, temporaryDirectory } from './helpers/service.js';
 import { audit, countsOf, flush } from './whole/audit.js';
 import { Driver } from './whole/driver.js';
@@ -178,6 +178,23 @@ t.test('a second signal ends the service at once', async (t) => {
   service.process.kill('SIGTERM');
   t.strictSame((await exit)[0], 1);
   slow.destroy();
+});
+
+t.test('a database with tables of somebody else ends the service, with what to do about it', async (t) => {
+  const database = await createDatabase(t);
+  await database.pool().query('create table arbitrage_calls (id serial primary key)');
+  const env = { DATABASE_URL: database.url, DATA_DIR: await temporaryDirectory(t) };
+  // It may end before it listens.
+  const told = await startService(env).then(
+    async (service) => {
+      await service.ended;
+      t.equal(service.process.exitCode, 1);
+      return service.output();
+    },
+    (error: unknown) => String(error),
+  );
+  t.match(told, /call-logger cannot start: the database "\S+" has public\.arbitrage_calls already/);
+  t.match(told, /give call-logger a database of its own/);
 });
 
 t.test('a bad configuration is refused with every problem in one error, and no secret in it', async (t) => {

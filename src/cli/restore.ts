@@ -3,15 +3,16 @@ import { ConfigReader } from '../config/reader.js';
 import { errorCode } from '../lib/errors.js';
 import { utcTimeFromMs } from '../lib/time.js';
 import type { ConnectionTarget } from '../store/database.js';
+import { inTransaction } from '../store/transaction.js';
 import { isBackupId } from '../upkeep/backup/ids.js';
 import type { Lost } from '../upkeep/backup/replaced.js';
 import { type Restore, restoreBackup } from '../upkeep/backup/restore-backup.js';
 import { findOurs } from '../upkeep/backup/tables.js';
-import { lockTarget, unlockTarget } from '../upkeep/backup/target.js';
+import { lockTarget } from '../upkeep/backup/target.js';
 import { completeOwnBackup, recordRun } from '../upkeep/runs.js';
-import { backup, type Keeping } from '../upkeep/tasks.js';
+import { backup } from '../upkeep/tasks.js';
 import { type Call, runCommand, UsageError, YES } from './upkeep/command.js';
-import { catalogueOf, poolName, withKeeping, withPool, withTarget } from './upkeep/database.js';
+import { catalogueOf, withKeeping, withPool, withTarget } from './upkeep/database.js';
 import { rowsLine } from './upkeep/words.js';
 
 const help = `Restores a backup into an empty database, and compares what is there then with what was backed up.
@@ -35,21 +36,14 @@ Exit code: 0 restored, 2 not.
 const UNKNOWN_LOSS =
   'lost     what was stored after that and is not on the spool any more; the database was empty, so nobody can say how much';
 
-interface Replaced {
-  readonly backupId: string;
-  /** Sessions of ours that may not have ended yet. */
-  readonly pids: readonly number[];
-}
-
 async function restore(call: Call, file: string, bytes: number, target: ConnectionTarget): Promise<number> {
   const { flags, signal, progress, say } = call;
   const startedAt = utcTimeFromMs(Date.now());
-  const replaced = flags.has('replace') ? await makeWay(call, target) : null;
+  const replacedBackupId = flags.has('replace') ? await makeWay(call, target) : null;
   const restored = await restoreBackup({
     ...{ file, target, signal },
     replace: flags.has('replace'),
     force: flags.has('force'),
-    ownPids: replaced?.pids ?? [],
     onProgress: (done) => {
       progress.set('restoring', done.bytes, bytes);
     },
@@ -62,7 +56,7 @@ async function restore(call: Call, file: string, bytes: number, target: Connecti
       state: 'complete',
       started_at: startedAt,
       finished_at: utcTimeFromMs(Date.now()),
-      detail: { ...restored, replaced_backup_id: replaced?.backupId ?? null },
+      detail: { ...restored, replaced_backup_id: replacedBackupId },
       error: null,
     });
   });
@@ -70,33 +64,21 @@ async function restore(call: Call, file: string, bytes: number, target: Connecti
   return YES;
 }
 
-/** Makes a backup of what is going to be replaced, unless there is nothing. */
-async function makeWay({ config, signal, say }: Call, target: ConnectionTarget): Promise<Replaced | null> {
-  const isThere = await withPool(target, async (pool) => {
-    const client = await pool.connect();
-    try {
+/** Makes a backup of what is going to be replaced, unless there is nothing. @returns its id */
+async function makeWay({ config, signal, say }: Call, target: ConnectionTarget): Promise<string | null> {
+  const isThere = await withPool(target, (pool) =>
+    inTransaction(pool, async (client) => {
       // Before anything is written: with a service attached there is no use in a backup.
       await lockTarget(client);
-      await unlockTarget(client);
       return (await findOurs(client)).length > 0;
-    } finally {
-      client.release(true);
-    }
-  });
+    }),
+  );
   if (!isThere) return null;
   return withKeeping(target, config, signal, async (keeping) => {
     const { id } = await backup(keeping, { trigger: 'manual', prune: false });
     say(`replaced ${keeping.catalogue.fileOf(id)}`);
-    return { backupId: id, pids: await ownPids(keeping) };
+    return id;
   });
-}
-
-async function ownPids({ pool }: Keeping): Promise<number[]> {
-  const { rows } = await pool.query<{ pid: number }>(
-    'select pid from pg_stat_activity where application_name = $1',
-    [`call-logger ${poolName}`],
-  );
-  return rows.map(({ pid }) => pid);
 }
 
 function fileOf({ words, config }: Call): string {

@@ -13,6 +13,8 @@ export interface Config {
   readonly dataDir: string;
   /** Undefined: embedded PostgreSQL under `dataDir`. */
   readonly databaseUrl: string | undefined;
+  /** Of the server that `databaseUrl` leads to through a pooler, where something needs the server itself. */
+  readonly directDatabaseUrl: string | undefined;
   /** 0: the embedded cluster answers on its Unix socket only. */
   readonly embeddedPort: number;
   readonly spoolMaxBytes: number;
@@ -62,6 +64,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>> = p
     logLevel: read.choice('LOG_LEVEL', 'info', logLevels),
     dataDir: resolve(read.text('DATA_DIR', './data')),
     databaseUrl: read.postgresUrl('DATABASE_URL'),
+    directDatabaseUrl: read.postgresUrl('DIRECT_DATABASE_URL'),
     embeddedPort: read.integer('EMBEDDED_PORT', 0, 0, 65_535),
     spoolMaxBytes: read.integer('SPOOL_MAX_BYTES', 1024 * MIB, MIB, Number.MAX_SAFE_INTEGER),
     batchMaxEvents: read.integer('BATCH_MAX_EVENTS', 2_000, 1, 10_000),
@@ -81,6 +84,9 @@ export function readConfig(env: Readonly<Record<string, string | undefined>> = p
       `HOST=${host} is open to other machines, but no keys are set: set INGEST_KEYS, READ_KEYS and ADMIN_KEYS ` +
         '(name:secret, secrets of 16 characters and more), or keep HOST on loopback (127.0.0.1, ::1, localhost)',
     );
+  }
+  if (config.directDatabaseUrl !== undefined && config.databaseUrl === undefined) {
+    read.problem('DIRECT_DATABASE_URL goes with DATABASE_URL, which is not set');
   }
   if (config.verifyDatabaseUrl !== undefined && config.verifyDatabaseUrl === config.databaseUrl) {
     read.problem('VERIFY_DATABASE_URL is DATABASE_URL: verification needs an empty database of its own');

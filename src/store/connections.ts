@@ -58,29 +58,3 @@ export async function withConnection<T>(
     throw error;
   }
 }
-
-/**
- * Runs the work in a transaction of its own; anything it throws rolls back.
- * @param signal ends the connection, and with it whatever it is doing
- */
-export function inTransaction<T>(
-  pool: pg.Pool,
-  work: (client: pg.PoolClient) => Promise<T>,
-  signal?: AbortSignal,
-): Promise<T> {
-  return withConnection(pool, signal, async (client) => {
-    await client.query('begin');
-    const result = await work(client);
-    await client.query('commit');
-    return result;
-  });
-}
-
-/**
- * For a transaction that takes as long as it takes, whatever the role or the database say. A later PostgreSQL has one
- * limit more.
- */
-export const NO_TIME_LIMITS = `do $$ begin
-  perform set_config(name, '0', true) from pg_settings
-  where name in ('statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout', 'transaction_timeout');
-end $$`;

@@ -40,3 +40,8 @@ export class QuestionTooSlowError extends StoreRefusal {
     super('the database did not answer in time', cause);
   }
 }
+
+/** The database cannot be used as it is, and trying again will not help: an operator has to act. */
+export class UnusableDatabaseError extends Error {
+  override readonly name = 'UnusableDatabaseError';
+}

@@ -31,7 +31,10 @@ const ASK_WITHIN_MS = 5_000;
 interface Watched {
   readonly client: pg.ClientBase;
   readonly socket: Socket;
-  /** Undefined until the session has told it. Not from the protocol: there a pooler in between gives numbers of its own. */
+  /**
+   * Of the session that serves its transaction; undefined before the first. Not from the protocol: there a pooler in
+   * between gives numbers of its own.
+   */
   pid: number | undefined;
   /** Of both directions, at the last look. */
   bytes: number;
@@ -43,7 +46,7 @@ interface Watched {
 
 /** Of one pool. Its timer keeps no process alive. */
 export class SilenceWatch {
-  readonly #watched = new Set<Watched>();
+  readonly #watched = new Map<pg.ClientBase, Watched>();
   #timer: NodeJS.Timeout | undefined;
   #isLooking = false;
 
@@ -52,29 +55,30 @@ export class SilenceWatch {
     private readonly options: SilenceOptions = DEFAULTS,
   ) {}
 
-  /**
-   * Watches the connection from now to its end.
-   * @param pid of its session, once it has told
-   */
-  async add(client: pg.ClientBase, pid: Promise<number>): Promise<void> {
+  /** Watches the connection from now to its end. */
+  add(client: pg.ClientBase): void {
     const socket = socketOf(client);
     if (socket === undefined) throw new Error('this version of pg does not tell its connection');
     const sinceMs = performance.now();
-    const watched: Watched = { client, socket, pid: undefined, bytes: 0, sinceMs, isDoubted: false };
-    this.#watched.add(watched);
+    this.#watched.set(client, { client, socket, pid: undefined, bytes: 0, sinceMs, isDoubted: false });
     client.once('end', () => {
-      this.#watched.delete(watched);
+      this.#watched.delete(client);
       if (this.#watched.size > 0) return;
       clearInterval(this.#timer);
       this.#timer = undefined;
     });
     this.#timer ??= setInterval(() => void this.#look(), this.options.lookEveryMs).unref();
-    watched.pid = await pid;
+  }
+
+  /** A transaction has begun over the connection, in this session. */
+  serves(client: pg.ClientBase, pid: number | undefined): void {
+    const watched = this.#watched.get(client);
+    if (watched !== undefined) watched.pid = pid;
   }
 
   /** Never rejects. */
   async #look(): Promise<void> {
-    const silent = [...this.#watched].filter((watched) => this.#listen(watched));
+    const silent = [...this.#watched.values()].filter((watched) => this.#listen(watched));
     if (silent.length === 0 || this.#isLooking) return;
     this.#isLooking = true;
     try {

@@ -2,6 +2,7 @@ import type pg from 'pg';
 import { Backoff, sleep } from '../lib/backoff.js';
 import { settlesWithin } from '../lib/deadline.js';
 import type { Logger } from '../observe/logger.js';
+import { Attachment } from './attachment.js';
 import { type ConnectionTarget, createPool } from './database.js';
 import { classify, inWords } from './errors.js';
 import { migrate } from './migrate.js';
@@ -10,14 +11,23 @@ import type { CallsQuestion, ViewRow } from './read/calls.js';
 import type { ExportQuestion, OpenExport } from './read/export/export.js';
 import type { Statistics, StatisticsQuestion } from './read/statistics/statistics.js';
 import { Readers } from './readers.js';
-import { StoreUnavailableError } from './refusals.js';
+import { StoreUnavailableError, UnusableDatabaseError } from './refusals.js';
 
 export interface StoreOptions {
   /** Where PostgreSQL is, once it can be told; asked again when it rejects. */
   readonly locate: () => Promise<ConnectionTarget>;
+  /** Where the schema is brought up to date; undefined: where everything else is done. */
+  readonly migrateAt?: ConnectionTarget | undefined;
   /** Connections for batches; reads have their own, so that neither starves the other. */
   readonly drainConnections: number;
   readonly log: Logger;
+}
+
+export interface StoreListener {
+  /** Once, when the schema is up to date. */
+  readonly ready: (store: ReadyStore) => void;
+  /** Instead, and then the store has given up. */
+  readonly unusable: (error: UnusableDatabaseError) => void;
 }
 
 /**
@@ -75,9 +85,9 @@ export class Store {
     }));
   }
 
-  /** Begins to look for PostgreSQL. `onReady` is called once, when the schema is up to date. */
-  start(onReady: (ready: ReadyStore) => void): void {
-    this.#running ??= this.#run(onReady);
+  /** Begins to look for PostgreSQL. */
+  start(listener: StoreListener): void {
+    this.#running ??= this.#run(listener);
   }
 
   /** Ends all connections; those still at work when the deadline passes are left to the end of the process. */
@@ -115,80 +125,80 @@ export class Store {
     return this.#readers;
   }
 
-  async #run(onReady: (ready: ReadyStore) => void): Promise<void> {
+  async #run(listener: StoreListener): Promise<void> {
     const backoff = new Backoff({ firstMs: 100, maxMs: 2_000 });
     const { signal } = this.#stopping;
     while (!signal.aborted) {
       try {
         const target = await this.options.locate();
-        await this.#migrate(target);
-        if (this.#state === 'stopped') return;
-        const { drainConnections } = this.options;
-        const drainPool = this.#pool(target, {
-          name: 'drain',
-          max: drainConnections,
-          statementTimeoutMs: DRAIN_TIMEOUT_MS,
+        await this.#attached(target, async (attachment) => {
+          await this.#migrate(this.options.migrateAt ?? target);
+          if (signal.aborted) return;
+          const { readers, ...pools } = this.#openPools(target);
+          this.#readers = readers;
+          this.#state = 'up';
+          listener.ready({ ...pools, target, isPooled: attachment.isPooled });
+          await this.#watch(attachment, signal);
         });
-        const calls = this.#pool(target, {
-          name: 'read',
-          max: READ_CONNECTIONS,
-          statementTimeoutMs: READ_TIMEOUT_MS,
-          noticesLeaving: true,
-        });
-        const statistics = this.#pool(target, {
-          name: 'statistics',
-          max: STATISTICS_CONNECTIONS,
-          statementTimeoutMs: READ_TIMEOUT_MS,
-          noticesLeaving: true,
-        });
-        // Without a time limit: an export takes as long as its reader takes.
-        const exports = this.#pool(target, {
-          name: 'export',
-          max: EXPORT_CONNECTIONS,
-          statementTimeoutMs: 0,
-          noticesLeaving: true,
-        });
-        // Without a time limit: a table is copied into a backup for as long as it takes.
-        const upkeepPool = this.#pool(target, {
-          name: 'upkeep',
-          max: UPKEEP_CONNECTIONS,
-          statementTimeoutMs: 0,
-          noticesLeaving: true,
-        });
-        // A connection of its own: readers that take all of theirs are no sign that PostgreSQL is away.
-        const probe = this.#pool(target, { name: 'probe', max: 1, statementTimeoutMs: READ_TIMEOUT_MS });
-        this.#readers = new Readers({ calls, statistics, exports });
-        this.#state = 'up';
-        onReady({ drainPool, upkeepPool, target });
-        await this.#watch(probe, signal);
         return;
       } catch (error) {
         this.#failed(error, 'PostgreSQL is not ready yet; events wait on the spool');
+        if (error instanceof UnusableDatabaseError) {
+          listener.unusable(error);
+          return;
+        }
         await backoff.wait(signal);
       }
     }
   }
 
+  /** Does the work attached to the database, over a connection of its own: readers that take all of theirs are no sign that PostgreSQL is away. */
+  async #attached(target: ConnectionTarget, work: (attachment: Attachment) => Promise<void>): Promise<void> {
+    const pool = this.#pool(target, { name: 'probe', max: 1, statementTimeoutMs: READ_TIMEOUT_MS });
+    const attachment = new Attachment(pool);
+    try {
+      await attachment.check();
+      await work(attachment);
+    } finally {
+      attachment.end();
+      await this.#end(pool);
+    }
+  }
+
   async #migrate(target: ConnectionTarget): Promise<void> {
-    // Without a time limit: an index on a large table takes as long as it takes.
     const pool = this.#pool(target, { name: 'migrate', max: 1, statementTimeoutMs: 0 });
     try {
       await migrate(pool);
     } finally {
-      this.#pools.splice(
-        this.#pools.findIndex((named) => named.pool === pool),
-        1,
-      );
-      await pool.end();
+      await this.#end(pool);
     }
   }
 
+  #openPools(target: ConnectionTarget) {
+    const { drainConnections } = this.options;
+    const reading = { statementTimeoutMs: READ_TIMEOUT_MS, noticesLeaving: true };
+    // An export takes as long as its reader takes, and a table is copied into a backup for as long as it takes.
+    const unlimited = { statementTimeoutMs: 0, noticesLeaving: true };
+    return {
+      drainPool: this.#pool(target, {
+        name: 'drain',
+        max: drainConnections,
+        statementTimeoutMs: DRAIN_TIMEOUT_MS,
+      }),
+      upkeepPool: this.#pool(target, { name: 'upkeep', max: UPKEEP_CONNECTIONS, ...unlimited }),
+      readers: new Readers({
+        calls: this.#pool(target, { name: 'read', max: READ_CONNECTIONS, ...reading }),
+        statistics: this.#pool(target, { name: 'statistics', max: STATISTICS_CONNECTIONS, ...reading }),
+        exports: this.#pool(target, { name: 'export', max: EXPORT_CONNECTIONS, ...unlimited }),
+      }),
+    };
+  }
+
   /** Notices when PostgreSQL goes and when it comes back, for those who ask for the state. */
-  async #watch(pool: pg.Pool, signal: AbortSignal): Promise<void> {
+  async #watch(attachment: Attachment, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       try {
-        const { rows } = await pool.query<{ server_version: string }>('show server_version');
-        this.#serverVersion = rows[0]?.server_version ?? null;
+        this.#serverVersion = await attachment.check();
         this.#lastError = null;
         if (this.#state === 'down') this.options.log.info('PostgreSQL answers again');
         this.#enter('up');
@@ -206,6 +216,14 @@ export class Store {
     });
     this.#pools.push({ name: options.name, pool });
     return pool;
+  }
+
+  async #end(pool: pg.Pool): Promise<void> {
+    this.#pools.splice(
+      this.#pools.findIndex((named) => named.pool === pool),
+      1,
+    );
+    if (!pool.ending) await pool.end();
   }
 
   #enter(state: StoreState): void {
@@ -242,4 +260,6 @@ export interface ReadyStore {
   readonly drainPool: pg.Pool;
   readonly upkeepPool: pg.Pool;
   readonly target: ConnectionTarget;
+  /** A pooler stands between. */
+  readonly isPooled: boolean;
 }

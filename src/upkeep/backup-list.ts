@@ -3,6 +3,7 @@ import type pg from 'pg';
 import type { UtcTime } from '../lib/time.js';
 import type { Backup, BackupCatalogue } from './backup/catalogue.js';
 import type { Run, Trigger } from './runs.js';
+import { query } from '../store/transaction.js';
 
 /** Named as in answers. */
 export interface ListedBackup {
@@ -48,7 +49,8 @@ type UnfinishedRun = Pick<Run, 'state' | 'trigger' | 'started_at' | 'finished_at
 
 async function unfinished(pool: pg.Pool): Promise<UnfinishedRun[]> {
   try {
-    const { rows } = await pool.query<UnfinishedRun>(
+    const { rows } = await query<UnfinishedRun>(
+      pool,
       `select detail->>'backup_id' as backup_id, state, trigger, started_at, finished_at, error
        from upkeep_runs where task = 'backup' and state <> 'complete'
        order by started_at desc limit $1`,

@@ -14,6 +14,7 @@ import {
   type Trigger,
 } from './runs.js';
 import { LOCK_CLASS, LOCKS, TaskLock } from './task-lock.js';
+import { query } from '../store/transaction.js';
 
 export interface Runner {
   /** Of the database that all replicas share; without a statement timeout. */
@@ -62,7 +63,7 @@ export async function runExclusively<T>(
   const lock = await TaskLock.take(runner.pool, task);
   if (lock === null) throw new TaskBusyError(task);
   try {
-    await markInterrupted(lock.session, task);
+    await markInterrupted(runner.pool, task);
     if ((await isDue?.()) === false) throw new NotDueError(task);
     return await audited(runner, assignment, lock, work);
   } finally {
@@ -73,7 +74,8 @@ export async function runExclusively<T>(
 /** Says of runs whose process died that they were interrupted, rather than leaving it to the next run of their task. */
 export async function markAbandoned({ pool }: Pick<Runner, 'pool'>): Promise<void> {
   // Who holds the lock of its task is alive: the lock is taken before the row is there, and given back after its end.
-  await pool.query(
+  await query(
+    pool,
     `update upkeep_runs set state = 'interrupted', error = $4
      where state = 'running' and not exists (
        select from unnest($2::text[], $3::int[]) as locks (task, key)
@@ -93,7 +95,7 @@ async function audited<T>(
   const { task, trigger, detail } = assignment;
   const { lost } = lock;
   const startedMs = runner.now();
-  const runId = await beginRun(lock.session, { task, trigger, detail, started_at: utcTimeFromMs(startedMs) });
+  const runId = await beginRun(runner.pool, { task, trigger, detail, started_at: utcTimeFromMs(startedMs) });
   const log = (end: End): void => {
     const level = end.state === 'failed' ? 'error' : 'info';
     const duration_ms = Math.round(runner.now() - startedMs);

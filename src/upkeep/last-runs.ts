@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import { type UtcTime, utcTimeToMs } from '../lib/time.js';
 import type { Task } from './runs.js';
+import { query } from '../store/transaction.js';
 
 /** How it stands with a task that has run. Runs that were stopped on request say nothing about it. */
 export interface LastRun {
@@ -15,12 +16,13 @@ export interface LastRun {
 
 /** One for each task that ever came to an end, in whatever process. */
 export async function readLastRuns(pool: pg.Pool): Promise<LastRun[]> {
-  const { rows } = await pool.query<{
+  const { rows } = await query<{
     task: Task;
     last_success: UtcTime | null;
     succeeded: boolean;
     duration_s: number | null;
   }>(
+    pool,
     `with ended as (
        select task, started_at, finished_at,
               state = 'complete' and coalesce(detail->>'ok', 'true') = 'true' as good

@@ -8,6 +8,7 @@ import { type LastRun, readLastRuns } from './last-runs.js';
 import { backupPast } from './past.js';
 import { listRuns, type Run } from './runs.js';
 import type { Keeping } from './tasks.js';
+import { query } from '../store/transaction.js';
 
 /** Read at one moment; ages are for whoever tells it later. */
 export interface Overview {
@@ -51,7 +52,8 @@ export async function readOverview(keeping: Keeping, jobs: Jobs, dataDir: string
 }
 
 async function lastError(pool: pg.Pool): Promise<string | null> {
-  const { rows } = await pool.query<{ error: string | null }>(
+  const { rows } = await query<{ error: string | null }>(
+    pool,
     `select coalesce(error, case when detail->>'ok' = 'false' then 'the backup ' || (detail->>'backup_id') ||
               ' was refuted: ' || coalesce(detail->'problems'->>0, '') end) as error
      from (

@@ -1,7 +1,7 @@
 /** What the audit says of earlier runs, as far as it decides what comes next. Times are milliseconds since 1970. */
 import type pg from 'pg';
 import { type UtcTime, utcTimeFromMs, utcTimeToMs } from '../lib/time.js';
-import { withConnection } from '../store/connections.js';
+import { query } from '../store/transaction.js';
 import type { Runner } from './exclusive.js';
 import type { RunState } from './runs.js';
 
@@ -36,9 +36,8 @@ const AHEAD_MS = 86_400_000;
 type Observer = Pick<Runner, 'pool' | 'now' | 'signal'>;
 
 export async function backupPast({ pool, now, signal }: Observer): Promise<BackupPast> {
-  const { rows } = await pool.query<
-    Record<'last_good' | 'last_good_of_events' | 'last_failure', UtcTime | null>
-  >(
+  const { rows } = await query<Record<'last_good' | 'last_good_of_events' | 'last_failure', UtcTime | null>>(
+    pool,
     `with backups as (
        select b.state, b.trigger, coalesce(b.finished_at, b.started_at) as ended_at,
               b.state = 'complete' and coalesce((
@@ -64,33 +63,37 @@ export async function backupPast({ pool, now, signal }: Observer): Promise<Backu
 }
 
 async function holdsEvents(pool: pg.Pool, signal: AbortSignal): Promise<boolean> {
-  const { rows } = await withConnection(pool, signal, (client) =>
-    client.query<{ yes: boolean }>(
-      `select exists (select from calls) or exists (select from clicks) or exists (select from results) as yes`,
-    ),
+  const { rows } = await query<{ yes: boolean }>(
+    pool,
+    `select exists (select from calls) or exists (select from clicks) or exists (select from results) as yes`,
+    [],
+    signal,
   );
   return rows[0]?.yes === true;
 }
 
 export async function cleanupPast({ pool, now, signal }: Observer): Promise<CleanupPast> {
-  const last = await pool.query<RunRow>(
+  const last = await query<RunRow>(
+    pool,
     `select ${RUN} from upkeep_runs
      where task = 'cleanup' and trigger = 'schedule' and started_at < $1
      order by started_at desc limit 1`,
     [utcTimeFromMs(now() + AHEAD_MS)],
   );
   if (last.rows[0] !== undefined) return { last: pastRun(last.rows[0]), sinceMs: null };
-  const since = await withConnection(pool, signal, (client) =>
-    client.query<{ at: UtcTime | null }>(
-      'select least((select min(started_at) from upkeep_runs), (select min(received_at) from calls)) as at',
-    ),
+  const since = await query<{ at: UtcTime | null }>(
+    pool,
+    'select least((select min(started_at) from upkeep_runs), (select min(received_at) from calls)) as at',
+    [],
+    signal,
   );
   return { last: null, sinceMs: msOf(since.rows[0]?.at) };
 }
 
 /** The last verification of a backup. */
 export async function verifyPast(pool: pg.Pool, backupId: string): Promise<PastRun | null> {
-  const { rows } = await pool.query<RunRow>(
+  const { rows } = await query<RunRow>(
+    pool,
     `select ${RUN} from upkeep_runs where task = 'verify' and detail->>'backup_id' = $1
      order by started_at desc limit 1`,
     [backupId],

@@ -2,6 +2,7 @@
 import type pg from 'pg';
 import type { UtcTime } from '../lib/time.js';
 import { uuidV7 } from '../lib/uuid.js';
+import { query } from '../store/transaction.js';
 
 export const tasks = ['cleanup', 'backup', 'verify', 'restore'] as const;
 export type Task = (typeof tasks)[number];
@@ -48,7 +49,8 @@ const COLUMNS = 'run_id, task, trigger, state, started_at, finished_at, detail, 
 
 /** Newest first. */
 export async function listRuns(pool: pg.Pool, { limit, after, task }: RunsQuestion): Promise<Run[]> {
-  const { rows } = await pool.query<Run>(
+  const { rows } = await query<Run>(
+    pool,
     `select ${COLUMNS} from upkeep_runs
      where ($1::text is null or task = $1)
        and ($2::timestamptz is null or (started_at, run_id) < ($2, $3::uuid))
@@ -61,11 +63,12 @@ export async function listRuns(pool: pg.Pool, { limit, after, task }: RunsQuesti
 
 /** Writes down that a run begins. @returns its id */
 export async function beginRun(
-  client: pg.ClientBase,
+  pool: pg.Pool,
   run: Pick<Run, 'task' | 'trigger' | 'started_at' | 'detail'>,
 ): Promise<string> {
   const runId = uuidV7();
-  await client.query(
+  await query(
+    pool,
     `insert into upkeep_runs (run_id, task, trigger, state, started_at, detail)
      values ($1, $2, $3, 'running', $4, $5)`,
     [runId, run.task, run.trigger, run.started_at, JSON.stringify(run.detail)],
@@ -75,7 +78,7 @@ export async function beginRun(
 
 /** Writes down a run that is over. */
 export async function recordRun(pool: pg.Pool, run: Omit<Run, 'run_id'>): Promise<void> {
-  await pool.query(`insert into upkeep_runs (${COLUMNS}) values ($1, $2, $3, $4, $5, $6, $7, $8)`, [
+  await query(pool, `insert into upkeep_runs (${COLUMNS}) values ($1, $2, $3, $4, $5, $6, $7, $8)`, [
     uuidV7(),
     run.task,
     run.trigger,
@@ -93,7 +96,8 @@ export async function endRun(
   runId: string,
   end: Pick<Run, 'state' | 'finished_at' | 'detail' | 'error'>,
 ): Promise<void> {
-  await pool.query(
+  await query(
+    pool,
     'update upkeep_runs set state = $2, finished_at = $3, detail = $4, error = $5 where run_id = $1',
     [runId, end.state, end.finished_at, JSON.stringify(end.detail), end.error],
   );
@@ -103,8 +107,9 @@ export async function endRun(
 export const INTERRUPTED = 'its process ended before it did';
 
 /** For whoever holds the lock of the task: runs that still say `running` belong to processes that died. */
-export async function markInterrupted(client: pg.ClientBase, task: Task): Promise<void> {
-  await client.query(
+export async function markInterrupted(pool: pg.Pool, task: Task): Promise<void> {
+  await query(
+    pool,
     `update upkeep_runs set state = 'interrupted', error = $2 where task = $1 and state = 'running'`,
     [task, INTERRUPTED],
   );
@@ -112,7 +117,8 @@ export async function markInterrupted(client: pg.ClientBase, task: Task): Promis
 
 /** A backup that was deleted is no good one any more: the next is due as if it had never been. */
 export async function markBackupRemoved(pool: pg.Pool, backupId: string, removedAt: UtcTime): Promise<void> {
-  await pool.query(
+  await query(
+    pool,
     `update upkeep_runs set detail = (detail::jsonb || jsonb_build_object('removed_at', $2::text))::json
      where task = 'backup' and detail->>'backup_id' = $1`,
     [backupId, removedAt],
@@ -121,7 +127,8 @@ export async function markBackupRemoved(pool: pg.Pool, backupId: string, removed
 
 /** A restored database knows the run of its own backup only as it was in the middle of it. */
 export async function completeOwnBackup(pool: pg.Pool, backupId: string, finishedAt: UtcTime): Promise<void> {
-  await pool.query(
+  await query(
+    pool,
     `update upkeep_runs set state = 'complete', finished_at = $2
      where task = 'backup' and state = 'running' and detail->>'backup_id' = $1`,
     [backupId, finishedAt],

@@ -135,10 +135,10 @@ export function verify(keeping: Keeping, order: VerifyOrder): Promise<Verificati
 }
 
 /** Removes what backups and verifications have left whose process died, so that it does not wait for the next of them. */
-export async function sweepLeftovers({ pool, catalogue, log, signal }: Keeping): Promise<void> {
+export async function sweepLeftovers({ pool, catalogue, log }: Keeping): Promise<void> {
   try {
     await sweepUnlessInUse(catalogue.directory);
-    await sweepScratch(pool, signal);
+    await sweepScratch(pool);
   } catch (error) {
     // Their next run tries it too, and fails if it matters.
     log.warn({ reason: reasonOf(error) }, 'leftovers of earlier backups could not be removed');

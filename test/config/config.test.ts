@@ -21,6 +21,7 @@ t.test('without any variable the documented defaults hold, and an empty one coun
     logLevel: 'info',
     dataDir: resolve('data'),
     databaseUrl: undefined,
+    directDatabaseUrl: undefined,
     embeddedPort: 0,
     spoolMaxBytes: 2 ** 30,
     batchMaxEvents: 2_000,
@@ -93,6 +94,7 @@ t.test('a database URL that would be read otherwise than meant is refused withou
     'postgres://u:p%40ss%2Fw%23rd@127.0.0.1:5432/d',
   ];
   for (const url of good) t.equal(readConfig({ DATABASE_URL: url }).databaseUrl, url);
+  t.throws(() => readConfig({ DIRECT_DATABASE_URL: good[0] }), { message: /goes with DATABASE_URL/ });
   for (const url of [
     'postgres://u:p@h:99999/d',
     'postgres://u:s3/cret@h/d',

@@ -10,7 +10,7 @@ export async function openStore(t: Teardown, url: string): Promise<Store> {
     log: silent,
   });
   t.teardown(() => store.stop(5_000));
-  store.start(() => undefined);
+  store.start({ ready: () => undefined, unusable: () => undefined });
   await until(() => store.state === 'up' && store.serverVersion !== null);
   return store;
 }

@@ -135,3 +135,17 @@ t.test('signals are handled in the server, and in commands that run by themselve
     ['server.ts'],
   );
 });
+
+t.test('nothing relies on a session of PostgreSQL, which behind a pooler belongs to others', (t) => {
+  const ofSession =
+    /pg_(try_)?advisory_(un)?lock(_shared)?\(|set_config\([^)]*, false\)|create temp|\b(un)?listen \w|^.set (session )?[a-z_.]+ (=|to) /;
+  for (const file of files.filter((file) => /^(store|drain|upkeep|cli)\//.test(file))) {
+    const text = textOf(file);
+    const strings = [...text.matchAll(/`[^`]*`|'[^'\n]*'/g)].map(([string]) => string);
+    const found = strings.filter((string) => ofSession.test(string));
+    if (found.length > 0) t.fail(file, { found });
+    if (/\bname: '\w+',\s+text: /.test(text)) t.fail(`${file} prepares a statement under a name`);
+  }
+  t.pass('checked');
+  t.end();
+});

@@ -9,6 +9,7 @@ import { migrate } from '../../src/store/migrate.js';
 import { type CallWithHistory, readCall } from '../../src/store/read/call.js';
 import { StoreBusyError, StoreUnavailableError } from '../../src/store/refusals.js';
 import { Store } from '../../src/store/store.js';
+import { query } from '../../src/store/transaction.js';
 import { drainPool, IN_TIME_MS, lockWaiters, openHouse, silent, until } from '../helpers/drain.js';
 import { type Body, callOf, clickOf, recordOf, recordsOf, resultOf } from '../helpers/events.js';
 import { createDatabase, createMigratedDatabase } from '../helpers/postgres.js';
@@ -65,8 +66,27 @@ t.test('a database in another encoding is refused with the reason', async (t) =>
   const url = new URL(fresh.url);
   url.pathname = `/${name}`;
   await t.rejects(migrate(drainPool(t, url.href, 1)), {
-    message: 'the database has the encoding LATIN1, and has to have UTF8',
+    name: 'UnusableDatabaseError',
+    message: /^the database "\S+_latin1" has the encoding LATIN1, and has to have UTF8: /,
   });
+});
+
+t.test('tables that are not ours are neither used nor changed', async (t) => {
+  const fresh = await createDatabase(t);
+  const bot = drainPool(t, fresh.url, 1);
+  await bot.query('create table arbitrage_calls (id serial primary key, sport text)');
+  await t.rejects(migrate(bot), {
+    name: 'UnusableDatabaseError',
+    message:
+      /has public\.arbitrage_calls already, which call-logger did not make: give call-logger a database/,
+  });
+  const { rows } = await bot.query(
+    `select relname from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'v')`,
+  );
+  t.strictSame(rows, [{ relname: 'arbitrage_calls' }]);
+  await bot.query('alter table arbitrage_calls rename to bot_calls');
+  await migrate(bot);
+  t.pass('once it is out of the way');
 });
 
 t.test('numbers come back as the doubles that were sent', async (t) => {
@@ -211,7 +231,7 @@ t.test(
 );
 
 t.test(
-  'a session is as the service needs it, whatever database and URL say, and a commit is durable',
+  'a transaction is as the service needs it, whatever database and URL say, and a commit is durable',
   async (t) => {
     const fresh = await createMigratedDatabase(t);
     const set = (setting: string): Promise<unknown> =>
@@ -222,13 +242,16 @@ t.test(
     const url = new URL(fresh.url);
     url.searchParams.set('options', '-c statement_timeout=1h');
     const sessions = drainPool(t, url.href, 1, 1234);
-    const { rows } = await sessions.query(
+    const { rows } = await query(
+      sessions,
       `select current_setting('synchronous_commit') as commit, current_setting('datestyle') as dates,
        current_setting('timezone') as zone, current_setting('statement_timeout') as timeout`,
     );
     t.match(rows, [{ commit: 'on', dates: /^ISO/, zone: 'UTC', timeout: '1234ms' }]);
+    const { rows: after } = await sessions.query('show timezone');
+    t.strictSame(after, [{ TimeZone: 'Asia/Kolkata' }], 'the session is left as it was');
     await set('synchronous_commit = remote_apply');
-    const { rows: stricter } = await drainPool(t, fresh.url, 1).query('show synchronous_commit');
+    const { rows: stricter } = await query(drainPool(t, fresh.url, 1), 'show synchronous_commit');
     t.strictSame(stricter, [{ synchronous_commit: 'remote_apply' }], 'a stricter setting stays');
   },
 );
@@ -369,7 +392,7 @@ t.test(
     t.teardown(() => store.stop(5_000));
     await t.rejects(store.call('any'), StoreUnavailableError);
     const drainPools: pg.Pool[] = [];
-    store.start(({ drainPool }) => drainPools.push(drainPool));
+    store.start({ ready: ({ drainPool }) => drainPools.push(drainPool), unusable: () => undefined });
     t.equal(store.state, 'starting');
     await until(() => store.state === 'up' && store.serverVersion !== null);
     t.equal(drainPools.length, 1);

@@ -7,7 +7,8 @@ import t from 'tap';
 import { BackupFileError, CannotVerifyError, NoSuchBackupError } from '../../src/upkeep/backup/errors.js';
 import type { Manifest } from '../../src/upkeep/backup/manifest.js';
 import { arranged } from '../../src/upkeep/backup/migrations.js';
-import { tableNames } from '../../src/upkeep/backup/tables.js';
+import { Attachment } from '../../src/store/attachment.js';
+import { tableNames } from '../../src/store/relations.js';
 import { withDatabase } from '../../src/upkeep/backup/target.js';
 import { type Verification, verifyBackup } from '../../src/upkeep/backup/verify-backup.js';
 import type { BackupCatalogue } from '../../src/upkeep/backup/catalogue.js';
@@ -506,10 +507,12 @@ t.test(
     t.match(await verifyBackup({ catalogue, id, scratch: there, signal: never }), { ok: true });
     const { rows } = await testPool(t, given.url).query(`select from pg_class where relname = 'calls'`);
     t.strictSame(rows, [], 'it is left as it was');
-    // A session of ours, as that of a service about to migrate it.
+    const service = new Attachment(testPool(t, given.url));
+    await service.check();
     await t.rejects(verifyBackup({ catalogue, id, scratch: there, signal: never }), {
       message: /VERIFY_DATABASE_URL: a service is attached/,
     });
+    service.end();
 
     const ours = verifyBackup({ catalogue, id, scratch: { kind: 'given', target }, signal: never });
     await t.rejects(ours, CannotVerifyError, 'the store itself is never the scratch');

@@ -4,13 +4,14 @@ import { join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import t from 'tap';
 import type pg from 'pg';
+import { Attachment } from '../../src/store/attachment.js';
 import { LOCK_KEY, migrate } from '../../src/store/migrate.js';
 import { BackupFileError, RestoreRefusedError } from '../../src/upkeep/backup/errors.js';
 import { readMigrations } from '../../src/upkeep/backup/migrations.js';
 import { type Restore, restoreBackup, type RestoreRequest } from '../../src/upkeep/backup/restore-backup.js';
 import { verifyBackup } from '../../src/upkeep/backup/verify-backup.js';
 import { until } from '../helpers/drain.js';
-import { createDatabase, createMigratedDatabase, type Teardown } from '../helpers/postgres.js';
+import { createDatabase, createMigratedDatabase } from '../helpers/postgres.js';
 import { temporaryDirectory } from '../helpers/service.js';
 import { backUp, fill, fillWithNoise, killInTheMiddle, never, newCatalogue, testPool } from './backups.js';
 
@@ -32,13 +33,6 @@ function restore(url: string, changes: Partial<RestoreRequest> = {}): Promise<Re
     signal: never,
     ...changes,
   });
-}
-
-/** A pool of an operator's own: no service. */
-function plainPool(t: Teardown, url: string): pg.Pool {
-  const plain = testPool(t, url);
-  plain.on('connect', (client) => void client.query(`set application_name = 'psql'`));
-  return plain;
 }
 
 async function hasOurs(pool: pg.Pool): Promise<boolean> {
@@ -80,7 +74,7 @@ t.test('a restored database has the same rows, takes a service, and can be backe
     lost: null,
   });
   t.equal(progress.at(-1), manifest.bytes);
-  const emptyPool = plainPool(t, empty.url);
+  const emptyPool = testPool(t, empty.url);
   await migrate(emptyPool);
   t.strictSame(await contentsOf(emptyPool), manifest.contents);
   const { rows } = await emptyPool.query(
@@ -101,7 +95,7 @@ t.test('a database that holds anything of ours is left as it is', async (t) => {
   await t.rejects(restore(full.url), RestoreRefusedError);
   await t.rejects(restore(full.url), { message: /^the database is not empty, it has public\.call_states, / });
   const other = await createDatabase(t);
-  const otherPool = plainPool(t, other.url);
+  const otherPool = testPool(t, other.url);
   await otherPool.query('create schema drizzle; create table drizzle.__drizzle_migrations (id int)');
   await t.rejects(restore(other.url), { message: /it has drizzle\.__drizzle_migrations: / });
   await otherPool.query('drop schema drizzle cascade; create table of_an_operator (id int)');
@@ -110,37 +104,29 @@ t.test('a database that holds anything of ours is left as it is', async (t) => {
 
 t.test('while a service is attached, or migrates, nothing is restored', async (t) => {
   const empty = await createDatabase(t);
-  const service = testPool(t, empty.url);
-  const { rows } = await service.query<{ pid: number }>('select pg_backend_pid() as pid');
-  await t.rejects(restore(empty.url, { replace: true }), {
-    name: 'RestoreRefusedError',
-    message: /a service is attached to the database \S+ \(call-logger test\): stop it first/,
-  });
-  const url = new URL(empty.url);
-  url.searchParams.set('application_name', 'dashboards');
-  const renamed = testPool(t, url.href);
-  await renamed.query('select');
-  const own = rows.map(({ pid }) => pid);
-  await t.rejects(
-    restore(empty.url, { ownPids: own }),
-    { message: /a service is attached/ },
-    'also one whose DATABASE_URL has a name of its own',
-  );
-  await renamed.end();
-  t.match(await restore(empty.url, { ownPids: own }), { compared: true }, 'own sessions are none');
-  await service.end();
+  const services = [1, 2].map(() => new Attachment(testPool(t, empty.url)));
+  await Promise.all(services.map((service) => service.check()));
+  for (const service of services) {
+    await t.rejects(restore(empty.url, { replace: true }), {
+      name: 'RestoreRefusedError',
+      message: /a service is attached to the database \S+: stop it first/,
+    });
+    service.end();
+  }
+  t.match(await restore(empty.url), { compared: true });
 
   const another = await createDatabase(t);
-  const migrator = plainPool(t, another.url);
+  const migrator = testPool(t, another.url);
   const client = await migrator.connect();
-  await client.query('select pg_advisory_lock($1)', [LOCK_KEY]);
+  await client.query('begin');
+  await client.query('select pg_advisory_xact_lock($1)', [LOCK_KEY]);
   await t.rejects(restore(another.url), { message: /is being migrated or restored by another process/ });
   client.release(true);
 });
 
 t.test('no service can begin to migrate while a restore runs', async (t) => {
   const empty = await createDatabase(t);
-  const service = plainPool(t, empty.url);
+  const service = testPool(t, empty.url);
   let migrated: Promise<void> | undefined;
   await restore(empty.url, {
     onProgress: () => {
@@ -153,7 +139,7 @@ t.test('no service can begin to migrate while a restore runs', async (t) => {
 
 t.test('what a replaced database had more is counted, exactly, with its times', async (t) => {
   const source = await createMigratedDatabase(t);
-  const sourcePool = plainPool(t, source.url);
+  const sourcePool = testPool(t, source.url);
   await fill(sourcePool, 5);
   const backups = await newCatalogue(t);
   const { id, contents } = await backUp(sourcePool, backups);
@@ -182,7 +168,7 @@ t.test('what a replaced database had more is counted, exactly, with its times', 
 
 t.test('a replacement that fails leaves the old database as it was', async (t) => {
   const old = await createMigratedDatabase(t);
-  const oldPool = plainPool(t, old.url);
+  const oldPool = testPool(t, old.url);
   await fill(oldPool, 3);
   const before = await contentsOf(oldPool);
   const stop = new AbortController();
@@ -213,7 +199,7 @@ t.test('a file that its manifest disagrees with is not run, unless told', async 
   await writeFile(edited, gzipSync(changed));
   await copyFile(join(catalogue.directory, `${manifest.id}.json`), join(directory, 'edited.json'));
   const empty = await createDatabase(t);
-  const emptyPool = plainPool(t, empty.url);
+  const emptyPool = testPool(t, empty.url);
   await t.rejects(restore(empty.url, { file: edited }), {
     name: 'RestoreRefusedError',
     message: /is not what its manifest says: .*has the SHA-256/,
@@ -227,7 +213,7 @@ t.test('a file that its manifest disagrees with is not run, unless told', async 
 t.test('what is no backup, or only a part of one, restores nothing', async (t) => {
   const directory = await temporaryDirectory(t);
   const empty = await createDatabase(t);
-  const emptyPool = plainPool(t, empty.url);
+  const emptyPool = testPool(t, empty.url);
   const text = gunzipSync(await readFile(file)).toString();
   const rowsAt = text.indexOf('\ncall-7\t');
   const bad: readonly [string, Buffer, RegExp][] = [
@@ -269,7 +255,7 @@ t.test('what is no backup, or only a part of one, restores nothing', async (t) =
 
 t.test('a backup of an older version is verified, restored, and brought up to date', async (t) => {
   const old = await createDatabase(t);
-  const oldPool = plainPool(t, old.url);
+  const oldPool = testPool(t, old.url);
   const [first] = readMigrations();
   for (const statement of first?.statements ?? []) await oldPool.query(statement);
   await oldPool.query('create schema drizzle');
@@ -294,7 +280,7 @@ t.test('a backup of an older version is verified, restored, and brought up to da
 
   const empty = await createDatabase(t);
   await restore(empty.url, { file: backups.fileOf(made.id) });
-  const emptyPool = plainPool(t, empty.url);
+  const emptyPool = testPool(t, empty.url);
   const { rows } = await emptyPool.query('select detail, replays from dead_letters');
   t.strictSame(rows, [{ detail: 'd', replays: 0 }]);
   const after = await backUp(emptyPool, backups);
@@ -308,7 +294,7 @@ t.test('a restore that was killed leaves what was there, and the next one is rig
   const backups = await newCatalogue(t);
   const { id, contents } = await backUp(sourcePool, backups);
   const old = await createMigratedDatabase(t);
-  const oldPool = plainPool(t, old.url);
+  const oldPool = testPool(t, old.url);
   await fill(oldPool, 2);
   const before = await contentsOf(oldPool);
   await killInTheMiddle(['restore-stuck', old.url, backups.fileOf(id)]);
@@ -326,7 +312,7 @@ t.test('a restore that was killed leaves what was there, and the next one is rig
 t.test('a database away, or lost in the middle, is an error of its own', async (t) => {
   await t.rejects(restore('postgres://127.0.0.1:1/nowhere'), { code: 'ECONNREFUSED' });
   const empty = await createDatabase(t);
-  const emptyPool = plainPool(t, empty.url);
+  const emptyPool = testPool(t, empty.url);
   let isKilled = false;
   const lost = restore(empty.url, {
     // Small as it is, the restore would be through before another statement of this thread was.

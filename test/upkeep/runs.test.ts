@@ -178,10 +178,8 @@ async function untilFree(pool: pg.Pool, task: Assignment['task']): Promise<void>
 t.test('runs whose process died are called interrupted, those that live are left alone', async (t) => {
   const pool = drainPool(t, (await createMigratedDatabase(t)).url, 4);
   const started_at = '2026-11-19T04:00:00.000000Z';
-  const client = await pool.connect();
   for (const task of ['backup', 'cleanup', 'verify'] as const)
-    await beginRun(client, { task, trigger: 'schedule', started_at, detail: {} });
-  client.release();
+    await beginRun(pool, { task, trigger: 'schedule', started_at, detail: {} });
   const states = async () =>
     Object.fromEntries((await listRuns(pool, { limit: 10 })).map(({ task, state }) => [task, state]));
 
@@ -211,14 +209,12 @@ t.test('what another one has done meanwhile is not done again', async (t) => {
 
 t.test('runs are listed newest first, in pages that neither repeat nor leave out any', async (t) => {
   const pool = drainPool(t, (await createMigratedDatabase(t)).url);
-  const client = await pool.connect();
   for (let i = 0; i < 7; i++) {
     // Several of one moment.
     const started_at = `2026-11-${10 + Math.floor(i / 3)}T04:00:00.000001Z`;
     const task = i % 2 === 0 ? 'cleanup' : 'backup';
-    await beginRun(client, { task, trigger: 'manual', started_at, detail: { i } });
+    await beginRun(pool, { task, trigger: 'manual', started_at, detail: { i } });
   }
-  client.release();
   const all = await listRuns(pool, { limit: 100 });
   t.equal(all.length, 7);
   const paged: Run[] = [];

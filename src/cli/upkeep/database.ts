@@ -17,24 +17,21 @@ const CONNECTIONS = 6;
 /** The command says itself what happens. */
 const silent = pino({ level: 'silent' });
 
-/** In pg_stat_activity; no other process has it on this machine. */
-export const poolName = `command ${process.pid}`;
-
 export function catalogueOf(config: Config): BackupCatalogue {
   return new BackupCatalogue(join(config.dataDir, 'backups'));
 }
 
 /**
- * DATABASE_URL; or the embedded cluster, which is joined where a service runs it, and else started for as long as the work
+ * DIRECT_DATABASE_URL, DATABASE_URL; or the embedded cluster, which is joined where a service runs it, and else started for as long as the work
  * takes.
  * @param mayMake false: a DATA_DIR that is not there is a slip, and no wish for a new database
  */
 export async function withTarget<T>(
-  { databaseUrl, dataDir }: Config,
+  { databaseUrl, directDatabaseUrl = databaseUrl, dataDir }: Config,
   mayMake: boolean,
   work: (target: ConnectionTarget) => Promise<T>,
 ): Promise<T> {
-  if (databaseUrl !== undefined) return work({ connectionString: databaseUrl });
+  if (directDatabaseUrl !== undefined) return work({ connectionString: directDatabaseUrl });
   if (!mayMake) await requireDirectory(dataDir);
   const directory = join(dataDir, 'postgres');
   const running = await findRunningCluster(directory);
@@ -50,7 +47,7 @@ export async function withTarget<T>(
 
 /** A pool of the command's own, ended with the work. */
 export async function withPool<T>(target: ConnectionTarget, work: (pool: pg.Pool) => Promise<T>): Promise<T> {
-  const options = { name: poolName, max: CONNECTIONS, statementTimeoutMs: 0 };
+  const options = { name: 'command', max: CONNECTIONS, statementTimeoutMs: 0 };
   const pool = createPool(target, options, () => undefined);
   try {
     return await work(pool);

@@ -2,6 +2,7 @@ import { desc, eq, type InferSelectModel, type InferSelectViewModel } from 'driz
 import type pg from 'pg';
 import { orm } from '../database.js';
 import { arbitrageCalls, results } from '../schema/index.js';
+import { inTransaction } from '../transaction.js';
 
 type ResultHistory = Omit<
   InferSelectModel<typeof results>,
@@ -18,8 +19,10 @@ export type CallWithHistory = InferSelectViewModel<typeof arbitrageCalls> & {
 
 /** One call by its id, with its history as of the same moment; null when it is not stored. */
 export async function readCall(pool: pg.Pool, callId: string): Promise<CallWithHistory | null> {
-  return orm(pool).transaction(
-    async (db) => {
+  return inTransaction(
+    pool,
+    async (client) => {
+      const db = orm(client);
       const [call] = await db.select().from(arbitrageCalls).where(eq(arbitrageCalls.call_id, callId));
       if (call === undefined) return null;
       const history = await db
@@ -42,6 +45,7 @@ export async function readCall(pool: pg.Pool, callId: string): Promise<CallWithH
         .limit(RESULTS_OF_A_CALL);
       return { ...call, results: history.reverse() };
     },
-    { isolationLevel: 'repeatable read', accessMode: 'read only' },
+    undefined,
+    'isolation level repeatable read, read only',
   );
 }

@@ -2,9 +2,9 @@ import { and, desc, type InferSelectViewModel, type SQL, sql } from 'drizzle-orm
 import type { NodePgDatabase } from 'drizzle-orm/node-postgres';
 import type pg from 'pg';
 import type { UtcTime } from '../../lib/time.js';
-import { withConnection } from '../connections.js';
 import { orm } from '../database.js';
 import { arbitrageCalls } from '../schema/index.js';
+import { inTransaction } from '../transaction.js';
 import { asParameter, type CallFilters, conditionsOf } from './filters.js';
 
 export type ViewRow = InferSelectViewModel<typeof arbitrageCalls>;
@@ -31,7 +31,7 @@ export async function readCalls(
   question: CallsQuestion,
   signal?: AbortSignal,
 ): Promise<ViewRow[]> {
-  return withConnection(pool, signal, (client) => selectCalls(orm(client), question));
+  return inTransaction(pool, async (client) => selectCalls(orm(client), question), signal, 'read only');
 }
 
 /**

@@ -2,6 +2,7 @@ import type pg from 'pg';
 import { EVENT_TYPES } from '../../events/identity.js';
 import type { EventRecord } from '../../events/record.js';
 import { isDefiniteFailure } from '../errors.js';
+import { begin } from '../transaction.js';
 import { type DeadLetter, insertDeadLetters } from './dead-letters.js';
 import { insertNew, type Wariness } from './events.js';
 import { groupByIdentity, judge } from './identities.js';
@@ -58,7 +59,7 @@ export async function writeBatch(pool: pg.Pool, batch: Batch, wariness: Wariness
   let begun = false;
   let committing = false;
   try {
-    await client.query('begin');
+    await begin(client);
     await holdEpoch(client, batch);
     begun = true;
     const outcomes = await writeRecords(client, batch, wariness);

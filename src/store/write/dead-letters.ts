@@ -12,17 +12,14 @@ export interface DeadLetter {
 
 const MAX_DETAIL_CHARACTERS = 1_000;
 
-const INSERT = {
-  name: 'insert_dead_letters',
-  text: `
-    insert into dead_letters (
-      spool_id, sequence, reason, detail, event_type, call_id, event_id, source, received_at, payload, replays)
-    select $1, input.*
-    from unnest(
-      $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::timestamptz[],
-      $10::bytea[], $11::integer[]) as input
-    order by 2`,
-};
+const INSERT = `
+  insert into dead_letters (
+    spool_id, sequence, reason, detail, event_type, call_id, event_id, source, received_at, payload, replays)
+  select $1, input.*
+  from unnest(
+    $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::timestamptz[],
+    $10::bytea[], $11::integer[]) as input
+  order by 2`;
 
 /** Keeps the letters under their spool and sequence, both unique for ever. */
 export async function insertDeadLetters(
@@ -32,22 +29,19 @@ export async function insertDeadLetters(
 ): Promise<void> {
   const records = letters.map(({ record }) => record);
   const provenances = records.map(provenanceOf);
-  await client.query({
-    ...INSERT,
-    values: [
-      spoolId,
-      letters.map((letter) => letter.sequence),
-      letters.map((letter) => letter.verdict.reason),
-      letters.map((letter) => storableText(letter.verdict.detail)),
-      records.map((record) => record?.type ?? null),
-      records.map((record) => storableOrNull(record?.callId)),
-      records.map((record) => storableOrNull(record?.type === 'call' ? null : record?.eventId)),
-      provenances.map((provenance) => storableOrNull(provenance?.source)),
-      provenances.map((provenance) => provenance?.receivedAt ?? null),
-      letters.map((letter) => letter.payload),
-      provenances.map((provenance) => provenance?.replays ?? 0),
-    ],
-  });
+  await client.query(INSERT, [
+    spoolId,
+    letters.map((letter) => letter.sequence),
+    letters.map((letter) => letter.verdict.reason),
+    letters.map((letter) => storableText(letter.verdict.detail)),
+    records.map((record) => record?.type ?? null),
+    records.map((record) => storableOrNull(record?.callId)),
+    records.map((record) => storableOrNull(record?.type === 'call' ? null : record?.eventId)),
+    provenances.map((provenance) => storableOrNull(provenance?.source)),
+    provenances.map((provenance) => provenance?.receivedAt ?? null),
+    letters.map((letter) => letter.payload),
+    provenances.map((provenance) => provenance?.replays ?? 0),
+  ]);
 }
 
 /** Null when there is none that could be read: a letter is kept all the same. */

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { inTransaction } from '../connections.js';
+import { inTransaction } from '../transaction.js';
 import { countOutcomes, decodeOutcomes, encodeOutcomes, type Outcome } from './outcome.js';
 
 /** The identity of a batch: which records of which spool it carries. A retry carries the identical range. */
@@ -20,28 +20,17 @@ export class FencedError extends Error {
   }
 }
 
-const HOLD_EPOCH = {
-  name: 'hold_epoch',
-  text: 'select 1 from spools where spool_id = $1 and epoch = $2 for share',
-};
-
 /**
  * Holds off a new opening of the spool until this transaction is over.
  * @throws FencedError when there has been one already
  */
 export async function holdEpoch(client: pg.ClientBase, range: BatchRange): Promise<void> {
-  const { rowCount } = await client.query({ ...HOLD_EPOCH, values: [range.spoolId, range.epoch] });
+  const { rowCount } = await client.query(
+    'select 1 from spools where spool_id = $1 and epoch = $2 for share',
+    [range.spoolId, range.epoch],
+  );
   if (rowCount !== 1) throw new FencedError();
 }
-
-const RECORD_BATCH = {
-  name: 'record_batch',
-  text: `
-    insert into drain_batches (
-      spool_id, first_sequence, last_sequence, checksum, outcomes, stored, duplicate, dead_letter)
-    values ($1, $2, $3, $4, $5, $6, $7, $8)
-    on conflict (spool_id, first_sequence) do nothing`,
-};
 
 /**
  * Writes down what became of the records: the last statement of a batch's transaction.
@@ -54,9 +43,12 @@ export async function recordBatch(
   outcomes: readonly Outcome[],
 ): Promise<void> {
   const counts = countOutcomes(outcomes);
-  const { rowCount } = await client.query({
-    ...RECORD_BATCH,
-    values: [
+  const { rowCount } = await client.query(
+    `insert into drain_batches (
+       spool_id, first_sequence, last_sequence, checksum, outcomes, stored, duplicate, dead_letter)
+     values ($1, $2, $3, $4, $5, $6, $7, $8)
+     on conflict (spool_id, first_sequence) do nothing`,
+    [
       range.spoolId,
       range.first,
       range.last,
@@ -66,7 +58,7 @@ export async function recordBatch(
       counts.duplicate,
       counts.deadLetter,
     ],
-  });
+  );
   if (rowCount !== 1) throw new AlreadyRecordedError();
 }
 

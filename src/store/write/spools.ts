@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { inTransaction } from '../connections.js';
+import { inTransaction, query } from '../transaction.js';
 import { decodeOutcomes, type Outcome, type OutcomeCounts } from './outcome.js';
 
 /** A batch that is in the store. */
@@ -35,7 +35,8 @@ export async function openSpoolEpoch(pool: pg.Pool, spoolId: string, from: numbe
     return onlyRow(rows).epoch;
   });
   await foldBatches(pool, spoolId, from);
-  const totals = await pool.query<{ stored: number; duplicate: number; dead_letter: number }>(
+  const totals = await query<{ stored: number; duplicate: number; dead_letter: number }>(
+    pool,
     `select
        spools.stored + coalesce(sum(batches.stored), 0) as stored,
        spools.duplicate + coalesce(sum(batches.duplicate), 0) as duplicate,
@@ -46,7 +47,8 @@ export async function openSpoolEpoch(pool: pg.Pool, spoolId: string, from: numbe
     [spoolId],
   );
   const { stored, duplicate, dead_letter: deadLetter } = onlyRow(totals.rows);
-  const batches = await pool.query<{ first: number; last: number; checksum: number; outcomes: string }>(
+  const batches = await query<{ first: number; last: number; checksum: number; outcomes: string }>(
+    pool,
     `select first_sequence as first, last_sequence as last, checksum, outcomes
      from drain_batches where spool_id = $1 order by first_sequence`,
     [spoolId],

@@ -33,56 +33,53 @@ interface User {
  * never deadlock. Users are distinct by insertion; `xmax = 0` tells a row that was inserted from one that was updated
  * (there, a click turned into a bet).
  */
-const UPDATE = {
-  name: 'update_states',
-  text: `
-    with touched_users as (
-      insert into call_users as known (call_id, user_id, bet)
-      select call_id, user_id, bet
-      from json_to_recordset($1::json) as input (call_id text, user_id text, bet boolean)
-      order by call_id collate "C", user_id collate "C"
-      on conflict (call_id, user_id) do update set bet = true where excluded.bet and not known.bet
-      returning call_id, bet, xmax = 0 as is_new
-    ),
-    user_totals as (
-      select call_id, count(*) filter (where is_new) as clicked, count(*) filter (where bet) as bet
-      from touched_users
-      group by call_id
-    )
-    insert into call_states as known (
-      call_id, clicks, users_clicked, users_bet, first_clicked_at, last_clicked_at,
-      settled_at, settlement_event_id, outcome, profit_actual,
-      closing_settled_at, closing_event_id, closing_line_a, closing_line_b, clv_a, clv_b, line_movement_speed,
-      closed_at)
-    select
-      call_id, clicks, anonymous_clicked + coalesce(user_totals.clicked, 0),
-      anonymous_bet + coalesce(user_totals.bet, 0), first_clicked_at, last_clicked_at,
-      settled_at, settlement_event_id, outcome, profit_actual,
-      closing_settled_at, closing_event_id, closing_line_a, closing_line_b, clv_a, clv_b, line_movement_speed,
-      closed_at
-    from json_to_recordset($2::json) as input (
-      call_id text, clicks integer, anonymous_clicked integer, anonymous_bet integer, first_clicked_at timestamptz,
-      last_clicked_at timestamptz, settled_at timestamptz, settlement_event_id text, outcome text,
-      profit_actual numeric, closing_settled_at timestamptz, closing_event_id text, closing_line_a numeric,
-      closing_line_b numeric, clv_a numeric, clv_b numeric, line_movement_speed text, closed_at timestamptz)
-    left join user_totals using (call_id)
-    order by call_id collate "C"
-    on conflict (call_id) do update set
-      clicks = known.clicks + excluded.clicks,
-      users_clicked = known.users_clicked + excluded.users_clicked,
-      users_bet = known.users_bet + excluded.users_bet,
-      first_clicked_at = least(known.first_clicked_at, excluded.first_clicked_at),
-      last_clicked_at = greatest(known.last_clicked_at, excluded.last_clicked_at),
-      ${replacedWhenLater('settled_at', 'settlement_event_id', SETTLEMENT_FIELDS)},
-      ${replacedWhenLater('closing_settled_at', 'closing_event_id', CLOSING_FIELDS)}`,
-};
+const UPDATE = `
+  with touched_users as (
+    insert into call_users as known (call_id, user_id, bet)
+    select call_id, user_id, bet
+    from json_to_recordset($1::json) as input (call_id text, user_id text, bet boolean)
+    order by call_id collate "C", user_id collate "C"
+    on conflict (call_id, user_id) do update set bet = true where excluded.bet and not known.bet
+    returning call_id, bet, xmax = 0 as is_new
+  ),
+  user_totals as (
+    select call_id, count(*) filter (where is_new) as clicked, count(*) filter (where bet) as bet
+    from touched_users
+    group by call_id
+  )
+  insert into call_states as known (
+    call_id, clicks, users_clicked, users_bet, first_clicked_at, last_clicked_at,
+    settled_at, settlement_event_id, outcome, profit_actual,
+    closing_settled_at, closing_event_id, closing_line_a, closing_line_b, clv_a, clv_b, line_movement_speed,
+    closed_at)
+  select
+    call_id, clicks, anonymous_clicked + coalesce(user_totals.clicked, 0),
+    anonymous_bet + coalesce(user_totals.bet, 0), first_clicked_at, last_clicked_at,
+    settled_at, settlement_event_id, outcome, profit_actual,
+    closing_settled_at, closing_event_id, closing_line_a, closing_line_b, clv_a, clv_b, line_movement_speed,
+    closed_at
+  from json_to_recordset($2::json) as input (
+    call_id text, clicks integer, anonymous_clicked integer, anonymous_bet integer, first_clicked_at timestamptz,
+    last_clicked_at timestamptz, settled_at timestamptz, settlement_event_id text, outcome text,
+    profit_actual numeric, closing_settled_at timestamptz, closing_event_id text, closing_line_a numeric,
+    closing_line_b numeric, clv_a numeric, clv_b numeric, line_movement_speed text, closed_at timestamptz)
+  left join user_totals using (call_id)
+  order by call_id collate "C"
+  on conflict (call_id) do update set
+    clicks = known.clicks + excluded.clicks,
+    users_clicked = known.users_clicked + excluded.users_clicked,
+    users_bet = known.users_bet + excluded.users_bet,
+    first_clicked_at = least(known.first_clicked_at, excluded.first_clicked_at),
+    last_clicked_at = greatest(known.last_clicked_at, excluded.last_clicked_at),
+    ${replacedWhenLater('settled_at', 'settlement_event_id', SETTLEMENT_FIELDS)},
+    ${replacedWhenLater('closing_settled_at', 'closing_event_id', CLOSING_FIELDS)}`;
 
 /** A part of a result is replaced as a whole by the event with the later time; at equal times by the greater event id. */
 function replacedWhenLater(time: string, eventId: string, columns: readonly string[]): string {
   const isLater = `known.${time} is null or (excluded.${time}, excluded.${eventId}) > (known.${time}, known.${eventId})`;
   return [time, eventId, ...columns]
     .map((column) => `${column} = case when ${isLater} then excluded.${column} else known.${column} end`)
-    .join(',\n      ');
+    .join(',\n    ');
 }
 
 /** Brings the state of the calls that these clicks and results belong to up to date; all were inserted just now. */
@@ -95,10 +92,7 @@ export async function updateStates(
   const changes = new Changes();
   for (const { offered } of clicks) changes.addClick(columnsOfLine('click', offered.row));
   for (const { key, offered } of results) changes.addResult(key, columnsOfLine('result', offered.row));
-  await client.query({
-    ...UPDATE,
-    values: [JSON.stringify(changes.users()), JSON.stringify(changes.states())],
-  });
+  await client.query(UPDATE, [JSON.stringify(changes.users()), JSON.stringify(changes.states())]);
 }
 
 class Changes {

@@ -2,17 +2,11 @@ import type pg from 'pg';
 import type { EventType } from '../../events/identity.js';
 import type { Identity } from './identities.js';
 
-const CALLS = {
-  name: 'call_fingerprints',
-  text: 'select call_id, fingerprint from calls where call_id = any ($1::text[])',
-};
-const activity = (table: 'clicks' | 'results') => ({
-  name: `${table}_fingerprints`,
-  text: `
-    select stored.call_id, stored.event_id, stored.fingerprint
-    from unnest($1::text[], $2::text[]) as wanted (call_id, event_id)
-    join ${table} as stored on stored.call_id = wanted.call_id and stored.event_id = wanted.event_id`,
-});
+const CALLS = 'select call_id, fingerprint from calls where call_id = any ($1::text[])';
+const activity = (table: 'clicks' | 'results'): string => `
+  select stored.call_id, stored.event_id, stored.fingerprint
+  from unnest($1::text[], $2::text[]) as wanted (call_id, event_id)
+  join ${table} as stored on stored.call_id = wanted.call_id and stored.event_id = wanted.event_id`;
 const LOOK_UPS = { call: CALLS, click: activity('clicks'), result: activity('results') };
 
 /** Fingerprints of those of the events that stand in the store, by key. */
@@ -23,10 +17,10 @@ export async function storedAlready(
 ): Promise<Map<string, Buffer>> {
   const callIds = identities.map(({ offered }) => offered.callId);
   const values = type === 'call' ? [callIds] : [callIds, identities.map(({ offered }) => offered.eventId)];
-  const { rows } = await client.query<{ call_id: string; event_id?: string; fingerprint: Buffer }>({
-    ...LOOK_UPS[type],
+  const { rows } = await client.query<{ call_id: string; event_id?: string; fingerprint: Buffer }>(
+    LOOK_UPS[type],
     values,
-  });
+  );
   return new Map(rows.map((row) => [keyOf(row), row.fingerprint]));
 }
 

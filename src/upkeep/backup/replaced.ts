@@ -2,8 +2,8 @@
 import type pg from 'pg';
 import { messageOf } from '../../lib/errors.js';
 import type { UtcTime } from '../../lib/time.js';
+import { viewName } from '../../store/relations.js';
 import { RestoreRefusedError } from './errors.js';
-import { viewName } from './tables.js';
 
 /** Records that were stored and are not in the backup. */
 export interface LostRecords {

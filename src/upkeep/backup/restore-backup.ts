@@ -3,14 +3,15 @@ import { messageOf } from '../../lib/errors.js';
 import { type ConnectionTarget, createPool } from '../../store/database.js';
 import { migrate } from '../../store/migrate.js';
 import { type FileProgress, inflate, problemsOf } from './backup-file.js';
-import { NO_TIME_LIMITS, withConnection } from '../../store/connections.js';
+import { withConnection } from '../../store/connections.js';
+import { begin, NO_TIME_LIMITS } from '../../store/transaction.js';
 import { BackupFileError, RestoreRefusedError } from './errors.js';
 import { manifestBeside } from './files.js';
 import { differences, type Manifest, readManifest } from './manifest.js';
 import { dropReplaced, type Lost, lostRows, setAside } from './replaced.js';
 import { runScript } from './run-script.js';
 import { findOurs } from './tables.js';
-import { lockTarget, unlockTarget } from './target.js';
+import { lockTarget } from './target.js';
 
 export interface RestoreRequest {
   /** Path of a backup; its manifest is looked for beside it. */
@@ -20,8 +21,6 @@ export interface RestoreRequest {
   readonly replace: boolean;
   /** Run a file that its manifest disagrees with. */
   readonly force?: boolean;
-  /** Sessions of the caller in the target that are no service. */
-  readonly ownPids?: readonly number[];
   readonly signal: AbortSignal;
   readonly onProgress?: (progress: FileProgress) => void;
 }
@@ -84,18 +83,18 @@ async function checkFile({ file, signal }: RestoreRequest): Promise<Checked> {
 
 async function restore(
   client: pg.PoolClient,
-  { file, replace, force, ownPids, signal, onProgress }: RestoreRequest,
+  { file, replace, force, signal, onProgress }: RestoreRequest,
   manifest: Manifest | undefined,
   problems: readonly string[],
 ): Promise<Restore> {
-  await lockTarget(client, ownPids);
+  await begin(client, 'read write');
+  await client.query(NO_TIME_LIMITS);
+  await lockTarget(client);
   const found = await findOurs(client);
   if (found.length > 0 && !replace)
     throw new RestoreRefusedError(
       `the database is not empty, it has ${found.join(', ')}: restore into an empty one, or tell to replace these`,
     );
-  await client.query('begin read write');
-  await client.query(NO_TIME_LIMITS);
   if (found.length > 0) await setAside(client, found);
   const { header, contents } = await runScript(client, inflate(file, signal, onProgress), signal);
   const different = manifest === undefined ? [] : differences(manifest, contents);
@@ -104,7 +103,6 @@ async function restore(
   const lost = found.length > 0 ? await lostRows(client) : null;
   if (found.length > 0) await dropReplaced(client);
   await client.query('commit');
-  await unlockTarget(client);
   return {
     id: header.id,
     snapshot_at: header.snapshot_at,

@@ -2,12 +2,13 @@ import { pipeline } from 'node:stream/promises';
 import type pg from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
 import { errorCode, messageOf } from '../../lib/errors.js';
+import { MIGRATIONS_TABLE } from '../../store/relations.js';
 import { type Content, readContents } from './copy-text.js';
 import { BackupFileError } from './errors.js';
 import { readMigrations } from './migrations.js';
 import type { ScriptHeader } from './script.js';
 import { readScript } from './script-reader.js';
-import { MIGRATIONS_TABLE, readLayout } from './tables.js';
+import { readLayout } from './tables.js';
 
 export interface Restored {
   readonly header: ScriptHeader;

@@ -3,6 +3,7 @@ import type pg from 'pg';
 import { errorCode, messageOf } from '../../lib/errors.js';
 import { type ConnectionTarget, createPool } from '../../store/database.js';
 import { withConnection } from '../../store/connections.js';
+import { begin, inTransaction, NO_TIME_LIMITS, query } from '../../store/transaction.js';
 import { CannotVerifyError, RestoreRefusedError } from './errors.js';
 import { findOurs } from './tables.js';
 import { lockTarget, withDatabase } from './target.js';
@@ -35,7 +36,7 @@ const GIVEN = 'VERIFY_DATABASE_URL';
 async function requireReachable(target: ConnectionTarget, called: string): Promise<void> {
   const pool = createPool(target, { name: 'verify', max: 1, statementTimeoutMs: 0 }, () => undefined);
   try {
-    await pool.query('select');
+    await query(pool, 'select');
   } catch (error) {
     // A name with several addresses fails with several errors and no message.
     const reason = messageOf(error) || errorCode(error);
@@ -54,8 +55,9 @@ async function inDatabase<T>(
   const pool = createPool(target, { name: 'verify', max: 1, statementTimeoutMs: 0 }, () => undefined);
   try {
     return await withConnection(pool, signal, async (client) => {
+      await begin(client);
+      await client.query(NO_TIME_LIMITS);
       await requireEmpty(client, called);
-      await client.query('begin');
       const result = await work(client);
       await client.query('rollback');
       return result;
@@ -81,47 +83,48 @@ async function requireEmpty(client: pg.PoolClient, called: string): Promise<void
 const INSUFFICIENT_PRIVILEGE = '42501';
 
 /**
- * The database is called after the store's, and its maker holds an advisory lock of that name in the store's: that is how
- * the next run knows what a run that was killed has left.
+ * The database is called after the store's, and a transaction of its maker holds an advisory lock of that name in the
+ * store's: that is how the next run knows what a run that was killed has left.
  */
 async function inNewDatabase<T>(
   { pool, target }: Extract<Scratch, { kind: 'beside' }>,
   signal: AbortSignal,
   work: (client: pg.PoolClient) => Promise<T>,
 ): Promise<T> {
-  return withConnection(pool, signal, async (client) => {
-    const prefix = await prefixOf(client);
-    await dropLeftovers(client);
-    const name = prefix + randomBytes(8).toString('hex');
-    // The session idles for as long as the work takes.
-    await client.query(
-      `select set_config('idle_session_timeout', '0', false), pg_advisory_lock(hashtextextended($1, 0))`,
-      [name],
-    );
-    await createEmpty(client, name);
-    try {
-      return await inDatabase(withDatabase(target, name), name, signal, work);
-    } finally {
-      // After an abort this connection is closed too. Whatever is in the way here is no part of the answer, and the
-      // next run tries again.
-      const free = signal.aborted ? pool : client;
-      await free.query(`drop database if exists ${name} with (force)`).catch(() => undefined);
-      if (!signal.aborted) await unlock(client, name).catch(() => undefined);
-    }
-  });
+  const prefix = await prefixOf(pool);
+  await sweepScratch(pool);
+  const name = prefix + randomBytes(8).toString('hex');
+  const made = withDatabase(target, name);
+  return holding(
+    pool,
+    name,
+    async () => {
+      await createEmpty(pool, name);
+      try {
+        await requireLetThrough(made);
+        return await inDatabase(made, name, signal, work);
+      } finally {
+        // Whatever is in the way here is no part of the answer, and the next run tries again.
+        await pool.query(`drop database if exists ${name} with (force)`).catch(() => undefined);
+      }
+    },
+    signal,
+  );
 }
 
-async function prefixOf(client: pg.PoolClient): Promise<string> {
-  const { rows } = await client.query<{ prefix: string }>(
+async function prefixOf(pool: pg.Pool): Promise<string> {
+  const { rows } = await query<{ prefix: string }>(
+    pool,
     `select 'call_logger_verify_' || oid || '_' as prefix from pg_database where datname = current_database()`,
   );
   return rows[0]?.prefix ?? '';
 }
 
-async function createEmpty(client: pg.PoolClient, name: string): Promise<void> {
+/** Databases are made and dropped outside transactions, over other connections than the one that holds the lock. */
+async function createEmpty(pool: pg.Pool, name: string): Promise<void> {
   try {
     // Not template1, which may hold something and be in use; locale C goes with UTF-8 whatever the server's is.
-    await client.query(
+    await pool.query(
       `create database ${name} template template0 encoding 'UTF8' lc_collate 'C' lc_ctype 'C'`,
     );
   } catch (error) {
@@ -134,31 +137,53 @@ async function createEmpty(client: pg.PoolClient, name: string): Promise<void> {
   }
 }
 
-/** Drops the databases that verifications of this store have left when their process died. */
-export async function sweepScratch(pool: pg.Pool, signal: AbortSignal): Promise<void> {
-  await withConnection(pool, signal, dropLeftovers);
-}
+/** What poolers say of a database that their own list does not have. */
+const UNKNOWN_DATABASE: ReadonlySet<string | undefined> = new Set(['08P01', '3D000', '28000']);
 
-/** Drops what is called like one of ours, belongs to this role, has no maker that lives, and is not in use. */
-async function dropLeftovers(client: pg.PoolClient): Promise<void> {
-  const prefix = await prefixOf(client);
-  const { rows } = await client.query<{ name: string }>(
-    `select datname as name from pg_database
-     where datname ~ ('^' || $1 || '[0-9a-f]{16}$') and pg_get_userbyid(datdba) = current_user`,
-    [prefix],
-  );
-  for (const { name } of rows) {
-    const lock = await client.query<{ free: boolean }>(
-      'select pg_try_advisory_lock(hashtextextended($1, 0)) as free',
-      [name],
+async function requireLetThrough(made: ConnectionTarget): Promise<void> {
+  try {
+    await requireReachable(made, 'the database that was made for it');
+  } catch (error) {
+    const { cause } = error instanceof Error ? error : {};
+    if (!UNKNOWN_DATABASE.has(errorCode(cause))) throw cause ?? error;
+    throw new CannotVerifyError(
+      `a pooler does not let through to the database that was made for it (${messageOf(cause)}): ` +
+        'set DIRECT_DATABASE_URL to the address of the server itself, or VERIFY_DATABASE_URL to an empty database',
+      { cause },
     );
-    if (lock.rows[0]?.free !== true) continue;
-    // One in use after all stays for next time.
-    await client.query(`drop database if exists ${name}`).catch(() => undefined);
-    await unlock(client, name);
   }
 }
 
-async function unlock(client: pg.PoolClient, name: string): Promise<void> {
-  await client.query('select pg_advisory_unlock(hashtextextended($1, 0))', [name]);
+/** Drops what is called like one of ours, belongs to this role, has no maker that lives, and is not in use. */
+export async function sweepScratch(pool: pg.Pool): Promise<void> {
+  const { rows } = await query<{ name: string }>(
+    pool,
+    `select datname as name from pg_database
+     where datname ~ ('^' || $1 || '[0-9a-f]{16}$') and pg_get_userbyid(datdba) = current_user`,
+    [await prefixOf(pool)],
+  );
+  for (const { name } of rows) {
+    // One in use after all stays for next time.
+    await holding(pool, name, () => pool.query(`drop database if exists ${name}`)).catch(() => undefined);
+  }
+}
+
+/**
+ * Does the work while a transaction holds the lock of the name.
+ * @throws Error when somebody else holds it
+ */
+function holding<T>(pool: pg.Pool, name: string, work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+  return inTransaction(
+    pool,
+    async (client) => {
+      await client.query(NO_TIME_LIMITS);
+      const { rows } = await client.query<{ taken: boolean }>(
+        'select pg_try_advisory_xact_lock(hashtextextended($1, 0)) as taken',
+        [name],
+      );
+      if (rows[0]?.taken !== true) throw new Error(`somebody else is at work in ${name}`);
+      return work();
+    },
+    signal,
+  );
 }

@@ -17,7 +17,7 @@
  * All in one transaction, so that a part of it does nothing. The commit stands in a gzip member of its own: gunzip checks
  * the checksum of all before it first, so not even a damaged file that still inflates is ever committed by psql.
  */
-import { NO_TIME_LIMITS } from '../../store/connections.js';
+import { NO_TIME_LIMITS } from '../../store/transaction.js';
 import { TEXT_SETTINGS } from './copy-text.js';
 import { BREAKPOINT } from './migrations.js';
 import { namesOfOurs, type TableLayout } from './tables.js';

@@ -1,24 +1,8 @@
-import { getTableName, getViewName, is } from 'drizzle-orm';
-import { PgTable } from 'drizzle-orm/pg-core';
 import type pg from 'pg';
-import * as schema from '../../store/schema/index.js';
-
-/** Every table of the service, by its schema: a new one is in the next backup without a word here. */
-export const tableNames: readonly string[] = Object.values(schema)
-  .filter((entry) => is(entry, PgTable))
-  .map((table) => getTableName(table));
-
-export const viewName = getViewName(schema.arbitrageCalls);
-
-/** Where drizzle's migrator notes what it has applied: with it a restored database counts as migrated. */
-export const MIGRATIONS_TABLE = 'drizzle.__drizzle_migrations';
+import { MIGRATIONS_TABLE, relationNames, tableNames } from '../../store/relations.js';
 
 /** All that may not be there before a restore: these names are what a restore makes. */
-export const namesOfOurs: readonly string[] = [
-  ...tableNames.map((name) => `public.${name}`),
-  `public.${viewName}`,
-  MIGRATIONS_TABLE,
-];
+export const namesOfOurs: readonly string[] = [...relationNames, MIGRATIONS_TABLE];
 
 /** A table as it stands in some database: older versions have fewer tables and columns. Every part is SQL, quoted. */
 export interface TableLayout {

@@ -1,6 +1,7 @@
 /** The database that a backup is put into: where it is, and whether it may be. */
 import { setTimeout } from 'node:timers/promises';
 import type pg from 'pg';
+import { keepServicesOut } from '../../store/attachment.js';
 import type { ConnectionTarget } from '../../store/database.js';
 import { LOCK_KEY } from '../../store/migrate.js';
 import { RestoreRefusedError } from './errors.js';
@@ -17,17 +18,17 @@ export function withDatabase(target: ConnectionTarget, database: string): Connec
   return { ...target, connectionString: text };
 }
 
-/** Sessions that were closed a moment ago may still be there for so long. */
+/** A service that was stopped a moment ago may still be attached for so long. */
 const CLOSING_MS = 2_000;
 const LOOK_AGAIN_MS = 50;
 
 /**
- * Keeps services from beginning to migrate this database, until the connection ends or `unlockTarget`; and makes sure
- * that none is at work in it.
- * @param ownPids sessions of the caller that do not count
+ * Keeps services from attaching themselves to this database, and from beginning to migrate it, until the transaction
+ * ends; and makes sure that none is at work in it.
+ * @param client in a transaction
  * @throws RestoreRefusedError
  */
-export async function lockTarget(client: pg.PoolClient, ownPids: readonly number[] = []): Promise<void> {
+export async function lockTarget(client: pg.PoolClient): Promise<void> {
   const { rows } = await client.query<{ encoding: string; name: string }>(
     `select current_setting('server_encoding') as encoding, current_database() as name`,
   );
@@ -36,35 +37,19 @@ export async function lockTarget(client: pg.PoolClient, ownPids: readonly number
     throw new RestoreRefusedError(`the database ${name} has the encoding ${encoding}, and has to have UTF8`);
   const deadline = Date.now() + CLOSING_MS;
   for (;;) {
-    const obstacle = await tryLock(client, name, ownPids);
+    const obstacle = await obstacleTo(client);
     if (obstacle === undefined) return;
-    if (Date.now() > deadline) throw new RestoreRefusedError(obstacle);
+    if (Date.now() > deadline) throw new RestoreRefusedError(obstacle.replace('%', name));
     await setTimeout(LOOK_AGAIN_MS);
   }
 }
 
-export async function unlockTarget(client: pg.PoolClient): Promise<void> {
-  await client.query('select pg_advisory_unlock($1)', [LOCK_KEY]);
-}
-
-/** Undefined with the lock taken, or what is in the way. */
-async function tryLock(
-  client: pg.PoolClient,
-  name: string,
-  ownPids: readonly number[],
-): Promise<string | undefined> {
-  const lock = await client.query<{ taken: boolean }>('select pg_try_advisory_lock($1) as taken', [LOCK_KEY]);
-  if (lock.rows[0]?.taken !== true)
-    return `the database ${name} is being migrated or restored by another process`;
-  // Looked for with the lock in hand: who comes later finds it taken.
-  const { rows } = await client.query<{ name: string }>(
-    `select distinct application_name as name from pg_stat_activity
-     where datname = current_database() and application_name like 'call-logger %'
-       and pid <> pg_backend_pid() and pid <> all ($1::int[])`,
-    [ownPids],
-  );
-  if (rows.length === 0) return undefined;
-  await unlockTarget(client);
-  const services = rows.map((row) => row.name).join(', ');
-  return `a service is attached to the database ${name} (${services}): stop it first`;
+/** Undefined with the locks taken, or what is in the way. */
+async function obstacleTo(client: pg.PoolClient): Promise<string | undefined> {
+  const lock = await client.query<{ taken: boolean }>('select pg_try_advisory_xact_lock($1) as taken', [
+    LOCK_KEY,
+  ]);
+  if (lock.rows[0]?.taken !== true) return 'the database % is being migrated or restored by another process';
+  if (!(await keepServicesOut(client))) return 'a service is attached to the database %: stop it first';
+  return undefined;
 }

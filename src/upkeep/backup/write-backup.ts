@@ -6,7 +6,9 @@ import type pg from 'pg';
 import { lockDirectory } from '../../lib/directory-lock.js';
 import { utcTimeFromMs } from '../../lib/time.js';
 import { type Content, copyText, TEXT_SETTINGS } from './copy-text.js';
-import { NO_TIME_LIMITS, withConnection } from '../../store/connections.js';
+import { withConnection } from '../../store/connections.js';
+import { begin, NO_TIME_LIMITS } from '../../store/transaction.js';
+import { MIGRATIONS_TABLE } from '../../store/relations.js';
 import {
   type BackupPaths,
   fileNameOf,
@@ -22,7 +24,7 @@ import { timeOfBackupId } from './ids.js';
 import { type Manifest, sealed, textOf } from './manifest.js';
 import { arranged, type Migration, readMigrations } from './migrations.js';
 import { closing, COPY_END, copyStart, ENDING, FORMAT, opening } from './script.js';
-import { MIGRATIONS_TABLE, readLayout, type TableLayout } from './tables.js';
+import { readLayout, type TableLayout } from './tables.js';
 
 export interface BackupRequest {
   readonly pool: pg.Pool;
@@ -92,7 +94,7 @@ async function make(request: BackupRequest, paths: BackupPaths): Promise<Manifes
 
 async function write(client: pg.PoolClient, file: FileHandle, request: BackupRequest): Promise<Manifest> {
   const { id, signal, trigger, serviceVersion, now = Date.now } = request;
-  await client.query('begin isolation level repeatable read read only');
+  await begin(client, 'isolation level repeatable read, read only');
   for (const setting of [...TEXT_SETTINGS, NO_TIME_LIMITS]) await client.query(setting);
   const source = await readSource(client);
   const contents = new Map<string, Content>();

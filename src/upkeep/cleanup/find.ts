@@ -1,7 +1,7 @@
 /** What is older than the cutoff. None of these statements locks anything. */
 import type pg from 'pg';
 import type { UtcTime } from '../../lib/time.js';
-import { withConnection } from '../../store/connections.js';
+import { query } from '../../store/transaction.js';
 import type { Paced } from './pace.js';
 import type { Deleted } from './remove.js';
 
@@ -46,7 +46,8 @@ interface CallPlace {
 type FoundCall = Expired & CallPlace;
 
 const lookForCalls = (search: Search, after: CallPlace) => async (): Promise<FoundCall[]> => {
-  const { rows } = await search.pool.query<FoundCall>(
+  const { rows } = await query<FoundCall>(
+    search.pool,
     `select call_id, sent_at,
        coalesce((select clicks from call_states where call_states.call_id = calls.call_id), 0)
        + (select count(*) from results where results.call_id = calls.call_id) as events
@@ -81,7 +82,8 @@ interface OrphanPage {
 }
 
 const lookForOrphans = (search: Search, after: string) => async (): Promise<OrphanPage> => {
-  const { rows } = await search.pool.query<OrphanPage>(
+  const { rows } = await query<OrphanPage>(
+    search.pool,
     `with page as materialized (
        select call_id from call_states where call_id > $2 order by call_id limit $3
      ),
@@ -128,9 +130,9 @@ export async function countExpired(pool: pg.Pool, cutoff: UtcTime, signal: Abort
   const eventsOf = (table: 'clicks' | 'results'): string => `
     (select count(*) from expired join ${table} using (call_id))
     + (select count(*) from lonely join ${table} using (call_id) where received_at < $1)`;
-  const { rows } = await withConnection(pool, signal, (client) =>
-    client.query<Deleted>(
-      `with expired as (
+  const { rows } = await query<Deleted>(
+    pool,
+    `with expired as (
        select call_id from calls where sent_at < $1
      ),
      lonely as (
@@ -140,8 +142,8 @@ export async function countExpired(pool: pg.Pool, cutoff: UtcTime, signal: Abort
      select (select count(*) from expired) as calls,
        ${eventsOf('clicks')} as clicks,
        ${eventsOf('results')} as results`,
-      [cutoff],
-    ),
+    [cutoff],
+    signal,
   );
   return onlyRow(rows);
 }

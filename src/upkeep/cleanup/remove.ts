@@ -22,7 +22,7 @@
  */
 import type pg from 'pg';
 import type { UtcTime } from '../../lib/time.js';
-import { inTransaction } from '../../store/connections.js';
+import { inTransaction } from '../../store/transaction.js';
 import { deriveStates } from './derive-states.js';
 
 export interface Deleted {

@@ -1,12 +1,13 @@
 import type pg from 'pg';
 import type { UtcTime } from '../../lib/time.js';
 import { parseLetterId } from './letter-id.js';
+import { query } from '../../store/transaction.js';
 
 /** Whether there was one. */
 export async function deleteDeadLetter(pool: pg.Pool, id: string): Promise<boolean> {
   const key = parseLetterId(id);
   if (key === undefined) return false;
-  const { rowCount } = await pool.query('delete from dead_letters where spool_id = $1 and sequence = $2', [
+  const { rowCount } = await query(pool, 'delete from dead_letters where spool_id = $1 and sequence = $2', [
     key.spool_id,
     key.sequence,
   ]);
@@ -31,9 +32,9 @@ export async function deleteDeadLettersBefore(
   let deleted = 0;
   let after: { spool_id: string; sequence: number } | undefined = { spool_id: NO_UUID, sequence: 0 };
   while (after !== undefined && !signal.aborted) {
-    const { rows }: pg.QueryResult<{ spool_id: string; sequence: number; deleted: number }> =
-      await pool.query(
-        `with page as materialized (
+    const { rows }: pg.QueryResult<{ spool_id: string; sequence: number; deleted: number }> = await query(
+      pool,
+      `with page as materialized (
          select spool_id, sequence, dead_lettered_at from dead_letters
          where (spool_id, sequence) > ($2, $3)
          order by spool_id, sequence
@@ -47,8 +48,8 @@ export async function deleteDeadLettersBefore(
        )
        select spool_id, sequence, (select count(*) from gone) as deleted
        from page order by spool_id desc, sequence desc limit 1`,
-        [before, after.spool_id, after.sequence, MAX_LOOKED_AT],
-      );
+      [before, after.spool_id, after.sequence, MAX_LOOKED_AT],
+    );
     after = rows[0];
     deleted += rows[0]?.deleted ?? 0;
   }

@@ -4,6 +4,7 @@ import type { EventType } from '../../events/identity.js';
 import type { UtcTime } from '../../lib/time.js';
 import type { DeadLetterReason } from '../../store/write/outcome.js';
 import { letterId, type LetterKey, parseLetterId } from './letter-id.js';
+import { query } from '../../store/transaction.js';
 
 /** Named as in answers. */
 export interface DeadLetter {
@@ -63,7 +64,8 @@ export async function listDeadLetters(
   const place = after && parseLetterId(after.id);
   if (after !== undefined && place === undefined)
     throw new RangeError(`no dead letter has the id ${after.id}`);
-  const { rows } = await pool.query<Row & { found: number }>(
+  const { rows } = await query<Row & { found: number }>(
+    pool,
     `with page as (
        select ${COLUMNS} from dead_letters
        where ($1::text is null or reason = $1)

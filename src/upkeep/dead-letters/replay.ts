@@ -11,7 +11,7 @@
  */
 import type pg from 'pg';
 import type { UtcTime } from '../../lib/time.js';
-import { inTransaction } from '../../store/connections.js';
+import { inTransaction, query } from '../../store/transaction.js';
 import { type LetterKey, parseLetterId } from './letter-id.js';
 import { type LetterContent, NotReplayableError, recordOfLetter } from './record-of-letter.js';
 
@@ -68,10 +68,11 @@ export async function replayDeadLetters(
 type Fresh = LetterKey & { readonly dead_lettered_at: UtcTime; readonly bytes: number };
 
 async function* fresh(pool: pg.Pool): AsyncGenerator<LetterKey[], void> {
-  const began = await pool.query<{ now: UtcTime }>('select now()');
+  const began = await query<{ now: UtcTime }>(pool, 'select now()');
   let after: Pick<Fresh, keyof LetterKey | 'dead_lettered_at'> | undefined;
   do {
-    const { rows }: pg.QueryResult<Fresh> = await pool.query(
+    const { rows }: pg.QueryResult<Fresh> = await query(
+      pool,
       `select spool_id, sequence, dead_lettered_at, octet_length(payload) as bytes
        from dead_letters
        where replays = 0 and dead_lettered_at <= $1

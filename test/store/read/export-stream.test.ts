@@ -13,6 +13,7 @@ import { RECEIVED_AT } from '../../helpers/events.js';
 import { createDatabase, createMigratedDatabase } from '../../helpers/postgres.js';
 import { openStore } from '../../helpers/store.js';
 import { exported, exportsOn, FORMATS } from './exports.js';
+import { query } from '../../../src/store/transaction.js';
 
 // A slow machine is no failure.
 t.setTimeout(240_000);
@@ -104,11 +105,7 @@ t.test('when the reader goes away the query ends, wherever it is', async (t) => 
 
 t.test('PostgreSQL looks whether the reader is still there', async (t) => {
   await exported(exports, { filters: { sport: 'none' } });
-  const client = await exportPool.connect();
-  t.teardown(() => {
-    client.release();
-  });
-  const { rows } = await client.query('show client_connection_check_interval');
+  const { rows } = await query(exportPool, 'show client_connection_check_interval');
   t.strictSame(rows, [{ client_connection_check_interval: '1s' }]);
 });
 

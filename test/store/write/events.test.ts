@@ -3,7 +3,7 @@ import type pg from 'pg';
 import { readRecord } from '../../../src/events/record.js';
 import { insertNew, Wariness } from '../../../src/store/write/events.js';
 import { groupByIdentity } from '../../../src/store/write/identities.js';
-import { inTransaction } from '../../../src/store/connections.js';
+import { inTransaction } from '../../../src/store/transaction.js';
 import { drainPool, lockWaiters, until } from '../../helpers/drain.js';
 import { type Body, callOf, clickOf, recordOf, resultOf } from '../../helpers/events.js';
 import { createMigratedDatabase } from '../../helpers/postgres.js';

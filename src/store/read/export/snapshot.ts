@@ -3,7 +3,8 @@ import type { Readable } from 'node:stream';
 import type pg from 'pg';
 import { to as copyTo } from 'pg-copy-streams';
 import type { UtcTime } from '../../../lib/time.js';
-import { borrowConnection, NO_TIME_LIMITS } from '../../connections.js';
+import { borrowConnection } from '../../connections.js';
+import { begin, NO_TIME_LIMITS } from '../../transaction.js';
 import { FOR_LARGE_READS } from '../large-reads.js';
 import type { ExportStatements } from './statement.js';
 
@@ -35,7 +36,7 @@ export async function openSnapshot(
 ): Promise<Snapshot> {
   const { client, giveBack, drop } = await borrowConnection(pool, signal);
   try {
-    await client.query('begin isolation level repeatable read, read only');
+    await begin(client, 'isolation level repeatable read, read only');
     // Idle, too: PostgreSQL is often through while its last rows still wait for their reader.
     await client.query(NO_TIME_LIMITS);
     await client.query(`select ${FOR_LARGE_READS}`);
