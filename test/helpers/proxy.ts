@@ -47,11 +47,11 @@ export async function createCommitProxy(t: Teardown, databaseUrl: string): Promi
   /** Taken while nobody is let through; null: everybody is. */
   let held: Socket[] | null = null;
   const letThrough = (inside: Socket): void => {
-    const passage = new Passage(inside, connect(target), fates);
+    const passage = new Passage(inside, connect({ ...target, noDelay: true }), fates);
     passages.add(passage);
     inside.on('close', () => passages.delete(passage));
   };
-  const server = createServer((inside) => {
+  const server = createServer({ noDelay: true }, (inside) => {
     inside.on('error', () => undefined);
     if (held === null) letThrough(inside);
     else held.push(inside);

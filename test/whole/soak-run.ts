@@ -1,4 +1,4 @@
-/** `npm run soak -- [--minutes 5] [--seed S] [--rate 400]`; the line of figures on standard output, the rest beside it. */
+/** `npm run soak -- [--minutes 5] [--seed S] [--rate 400] [--pooler]`; the line of figures on standard output, the rest beside it. */
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -14,6 +14,7 @@ const { values } = parseArgs({
     minutes: { type: 'string', default: '5' },
     seed: { type: 'string', default: randomBytes(4).toString('hex') },
     rate: { type: 'string', default: '400' },
+    pooler: { type: 'boolean', default: false },
   },
 });
 const tell = (line: string): boolean => process.stderr.write(`${line}\n`);
@@ -25,6 +26,7 @@ const { figures, problems } = await soak({
   faults: planOf(values.seed),
   forMs: Number(values.minutes) * 60_000,
   rate: Number(values.rate),
+  isPooled: values.pooler,
   directory,
   program: [fileURLToPath(new URL('../../dist/server.js', import.meta.url))],
   waitsForRest: true,

@@ -1,6 +1,7 @@
 import { chmod, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Undo } from '../../../src/lib/undo.js';
+import { startPgbouncer } from '../../helpers/pgbouncer.js';
 import { createCommitProxy } from '../../helpers/proxy.js';
 import { DatabaseServer } from './database-server.js';
 import { Driver } from './driver.js';
@@ -21,6 +22,8 @@ export interface SetUpOptions {
   readonly program: readonly string[];
   /** Events a second. */
   readonly rate: number;
+  /** A PgBouncer in transaction mode stands between the proxy and PostgreSQL. */
+  readonly isPooled?: boolean;
 }
 
 /** Senders at each service. */
@@ -42,7 +45,9 @@ export async function setUp(
   const postgres = await DatabaseServer.start(directory);
   undo.push('PostgreSQL', () => postgres.stop());
   const closers: (() => unknown)[] = [];
-  const proxy = await createCommitProxy({ teardown: (close) => closers.push(close) }, postgres.url);
+  const closing = { teardown: (close: () => unknown) => closers.push(close) };
+  const behind = options.isPooled === true ? await startPgbouncer(closing, postgres.url) : postgres.url;
+  const proxy = await createCommitProxy(closing, behind);
   undo.push('proxy', async () => {
     for (const close of closers) await close();
   });
