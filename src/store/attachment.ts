@@ -4,7 +4,7 @@
  * services that have none at the moment.
  */
 import type pg from 'pg';
-import { begin, NO_TIME_LIMITS } from './transaction.js';
+import { begin, isPooled, NO_TIME_LIMITS } from './transaction.js';
 
 /** Any number, but the same in every version: "call-logger services" in the key space of advisory locks. */
 const KEY = 6_033_186_418;
@@ -20,7 +20,7 @@ export class Attachment {
   /** @param pool of one connection */
   constructor(private readonly pool: pg.Pool) {}
 
-  /** Whether a pooler stands between: the session is another one than the protocol told. */
+  /** Whether a pooler stands between. */
   get isPooled(): boolean {
     return this.#isPooled;
   }
@@ -50,11 +50,11 @@ export class Attachment {
   }
 
   async #attach(client: pg.PoolClient): Promise<void> {
-    const pid = await begin(client);
+    await begin(client);
     await client.query(NO_TIME_LIMITS);
     if (!(await tryLock(client, 'pg_try_advisory_xact_lock_shared')))
       throw new Error('the database is being restored');
-    this.#isPooled = 'processID' in client && client.processID !== pid;
+    this.#isPooled = isPooled(client);
   }
 }
 

@@ -29,8 +29,8 @@ const KEEP_ALIVE_DELAY_MS = 30_000;
  * A pool whose connections read numbers as doubles, times as RFC 3339 text to the microsecond and dates as text: pg's
  * own `Date` cuts microseconds and shifts dates by the zone of the process.
  *
- * A pooler in transaction mode may stand between, so nothing is set, locked or prepared for a session: what a statement
- * relies on is set by `begin` (transaction.ts), and only for its transaction.
+ * A pooler in transaction mode may stand between, so nothing is set or locked for a session: what a statement relies on is set
+ * by `begin` (transaction.ts), and only for its transaction.
  * @param onError hears of idle connections that break; the pool replaces them by itself
  */
 export function createPool(

@@ -39,6 +39,8 @@ interface Connection {
   /** Statement that follows `begin`. */
   readonly settings: string;
   readonly silence: SilenceWatch | undefined;
+  /** A pooler stands between, so that the next transaction may have another session. */
+  readonly isPooled: boolean;
 }
 
 const connections = new WeakMap<pg.ClientBase, Connection>();
@@ -50,7 +52,10 @@ export async function prepareConnection(
   silence: SilenceWatch | undefined,
 ): Promise<void> {
   silence?.add(client);
-  silence?.serves(client, pidOf([await client.query('select pg_backend_pid() as pid')]));
+  const pid = pidOf([await client.query('select pg_backend_pid() as pid')]);
+  silence?.serves(client, pid);
+  // A pooler tells a number of its own making.
+  const isPooled = !('processID' in client && client.processID === pid);
   const settings: Setting[] = [
     ...FORMATS,
     ...KEEP_ALIVE,
@@ -59,7 +64,7 @@ export async function prepareConnection(
   ];
   // Some systems cannot look; there a query ends at its next row, or at its time limit.
   if (noticesLeaving && (await isAllowed(client, NOTICE_LEAVING))) settings.push(NOTICE_LEAVING);
-  connections.set(client, { settings: statementOf(settings), silence });
+  connections.set(client, { settings: statementOf(settings), silence, isPooled });
 }
 
 /** Whether a transaction may set this. Tried in one of its own, which is over with the statement. */
@@ -87,20 +92,32 @@ function local([name, value]: Setting): string {
 /** The characteristics of a transaction that differ from those of an ordinary one. */
 export type TransactionMode = '' | 'isolation level repeatable read, read only' | 'read only' | 'read write';
 
-/**
- * Begins a transaction with all that a statement may rely on, in one round trip.
- * @returns the pid of the session that serves it
- */
-export async function begin(client: pg.ClientBase, mode: TransactionMode = ''): Promise<number | undefined> {
+/** Begins a transaction with all that a statement may rely on, in one round trip. */
+export async function begin(client: pg.ClientBase, mode: TransactionMode = ''): Promise<void> {
   const { settings, silence } = connections.get(client) ?? UNPREPARED;
   const results: unknown = await client.query(`begin ${mode}; ${settings}`);
-  const pid = pidOf(results);
-  silence?.serves(client, pid);
-  return pid;
+  silence?.serves(client, pidOf(results));
 }
 
 /** Of a pool that is not ours. */
-const UNPREPARED: Connection = { settings: statementOf(FORMATS), silence: undefined };
+const UNPREPARED: Connection = { settings: statementOf(FORMATS), silence: undefined, isPooled: true };
+
+export function isPooled(client: pg.ClientBase): boolean {
+  return (connections.get(client) ?? UNPREPARED).isPooled;
+}
+
+/**
+ * A statement that comes again and again: PostgreSQL plans it once for a connection, unless a pooler stands between. It
+ * saves half of the time of a small batch.
+ */
+export function prepared<Row extends pg.QueryResultRow>(
+  client: pg.ClientBase,
+  name: string,
+  text: string,
+  values: readonly unknown[],
+): Promise<pg.QueryResult<Row>> {
+  return client.query<Row>({ ...(!isPooled(client) && { name }), text, values: [...values] });
+}
 
 /** pg gives a list of results for several statements, which its types do not say. */
 function pidOf(results: unknown): number | undefined {

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { inTransaction } from '../transaction.js';
+import { inTransaction, prepared } from '../transaction.js';
 import { countOutcomes, decodeOutcomes, encodeOutcomes, type Outcome } from './outcome.js';
 
 /** The identity of a batch: which records of which spool it carries. A retry carries the identical range. */
@@ -25,7 +25,9 @@ export class FencedError extends Error {
  * @throws FencedError when there has been one already
  */
 export async function holdEpoch(client: pg.ClientBase, range: BatchRange): Promise<void> {
-  const { rowCount } = await client.query(
+  const { rowCount } = await prepared(
+    client,
+    'hold_epoch',
     'select 1 from spools where spool_id = $1 and epoch = $2 for share',
     [range.spoolId, range.epoch],
   );
@@ -43,7 +45,9 @@ export async function recordBatch(
   outcomes: readonly Outcome[],
 ): Promise<void> {
   const counts = countOutcomes(outcomes);
-  const { rowCount } = await client.query(
+  const { rowCount } = await prepared(
+    client,
+    'record_batch',
     `insert into drain_batches (
        spool_id, first_sequence, last_sequence, checksum, outcomes, stored, duplicate, dead_letter)
      values ($1, $2, $3, $4, $5, $6, $7, $8)

@@ -2,6 +2,7 @@ import type pg from 'pg';
 import { CLOSING_FIELDS, SETTLEMENT_FIELDS } from '../../events/result.js';
 import { columnsOfLine, type RowColumns } from '../../events/row-text.js';
 import type { Identity } from './identities.js';
+import { prepared } from '../transaction.js';
 
 /** What the clicks and results of one batch change in the state of a call. */
 interface Change {
@@ -92,7 +93,10 @@ export async function updateStates(
   const changes = new Changes();
   for (const { offered } of clicks) changes.addClick(columnsOfLine('click', offered.row));
   for (const { key, offered } of results) changes.addResult(key, columnsOfLine('result', offered.row));
-  await client.query(UPDATE, [JSON.stringify(changes.users()), JSON.stringify(changes.states())]);
+  await prepared(client, 'update_states', UPDATE, [
+    JSON.stringify(changes.users()),
+    JSON.stringify(changes.states()),
+  ]);
 }
 
 class Changes {

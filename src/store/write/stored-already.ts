@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import type { EventType } from '../../events/identity.js';
 import type { Identity } from './identities.js';
+import { prepared } from '../transaction.js';
 
 const CALLS = 'select call_id, fingerprint from calls where call_id = any ($1::text[])';
 const activity = (table: 'clicks' | 'results'): string => `
@@ -17,7 +18,9 @@ export async function storedAlready(
 ): Promise<Map<string, Buffer>> {
   const callIds = identities.map(({ offered }) => offered.callId);
   const values = type === 'call' ? [callIds] : [callIds, identities.map(({ offered }) => offered.eventId)];
-  const { rows } = await client.query<{ call_id: string; event_id?: string; fingerprint: Buffer }>(
+  const { rows } = await prepared<{ call_id: string; event_id?: string; fingerprint: Buffer }>(
+    client,
+    `${type}_fingerprints`,
     LOOK_UPS[type],
     values,
   );
