@@ -10,6 +10,7 @@ import type { AppDeps, DoorObserver } from './deps.js';
 import { replyUnderWay } from './plugins/connections.js';
 import { newRequestId, requestIds } from './plugins/request-log.js';
 import { sendProblem } from './plugins/problems.js';
+import { normalizeTarget } from './request-target.js';
 
 /** How long a connection that was refused below HTTP may take to read the answer. */
 const LINGER_MS = 1_000;
@@ -53,6 +54,7 @@ export function serverOptions({
     // after the door, so it can take them.
     return503OnClosing: false,
     forceCloseConnections: 'idle',
+    rewriteUrl: ({ method, url = '/' }) => normalizeTarget(method, url),
     routerOptions: {
       // An id has up to 128 characters of up to 12 bytes each when percent-encoded; longer ones get a 400 from the
       // route rather than a 404 from the router. The header limit bounds them.

@@ -59,7 +59,7 @@ export interface TestApp {
   readonly logged: Record<string, unknown>[];
 }
 
-const unobserved: DoorObserver = {
+export const unobserved: DoorObserver = {
   requestAnswered: () => undefined,
   requestRefused: () => undefined,
   eventsReceived: () => undefined,

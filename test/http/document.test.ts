@@ -231,7 +231,11 @@ t.test('what is not in the document is noticed in an answer', async (t) => {
     method: 'GET',
     url: '/v1/calls/c?x=1',
     status: 404,
-    headers: { 'x-request-id': 'r', 'content-type': 'application/problem+json', date: 'now' },
+    headers: {
+      'x-request-id': 'r',
+      'content-type': 'application/problem+json',
+      date: 'now',
+    },
     body: JSON.stringify(problem),
   };
   const body = (changes: object): string => JSON.stringify({ ...problem, ...changes });
@@ -248,6 +252,7 @@ t.test('what is not in the document is noticed in an answer', async (t) => {
       /a problem that is not in the document/,
     ],
     [{ method: 'PUT', status: 405 }, /lacks the header allow/],
+    [{ method: 'OPTIONS', status: 204 }, /lacks the header allow/],
   ];
   for (const [changes, complaint] of cases)
     t.match(contract.judge({ ...right, ...changes }).join('\n'), complaint, complaint.source);
