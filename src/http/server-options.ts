@@ -8,6 +8,7 @@ import { STALL_MS } from './limits.js';
 import { Problem, type ProblemCode, problemBody } from './errors.js';
 import type { AppDeps, DoorObserver } from './deps.js';
 import { replyUnderWay } from './plugins/connections.js';
+import { SECURITY_HEADERS } from './plugins/foreign-pages.js';
 import { newRequestId, requestIds } from './plugins/request-log.js';
 import { sendProblem } from './plugins/problems.js';
 import { normalizeTarget } from './request-target.js';
@@ -61,7 +62,8 @@ export function serverOptions({
       maxParamLength: MAX_HEADER_BYTES,
     },
     frameworkErrors: (error, request, reply) => {
-      sendProblem(error, request, reply);
+      // No hook runs for these.
+      sendProblem(error, request, reply.headers(SECURITY_HEADERS));
       logger.info(
         { request_id: request.id, status: reply.statusCode, problem: reply.problemCode },
         'request refused',
@@ -122,6 +124,7 @@ function answerClientError(
       'content-type: application/problem+json',
       `content-length: ${Buffer.byteLength(body)}`,
       `x-request-id: ${requestId}`,
+      ...Object.entries(SECURITY_HEADERS).map(([name, value]) => `${name}: ${value}`),
       'connection: close',
       '',
       body,

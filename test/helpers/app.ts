@@ -109,6 +109,7 @@ export function testApp(
     logger,
     version: '1.2.3',
     keys: [],
+    allowedHosts: [],
     judging: judgingHere,
     intake,
     calls: noCalls,

@@ -6,6 +6,7 @@
 import type { FastifyInstance } from 'fastify';
 import Schema from 'typebox/schema';
 import type { ApiDocument, Operation } from '../../src/http/document/model.js';
+import { SECURITY_HEADERS } from '../../src/http/plugins/foreign-pages.js';
 import { normalizeTarget } from '../../src/http/request-target.js';
 
 export interface Answered {
@@ -92,7 +93,7 @@ export class Contract {
   #unrouted({ method, status }: Answered): Response | undefined {
     const always = { required: true, schema: { type: 'string' } };
     if (method === 'OPTIONS' && status === 204) return { headers: { 'X-Request-Id': always, Allow: always } };
-    if (![400, 404, 405, 408, 413, 431].includes(status)) return undefined;
+    if (![400, 403, 404, 405, 408, 413, 431].includes(status)) return undefined;
     const schema = { $ref: '#/components/schemas/Problem' };
     return {
       headers: { 'X-Request-Id': always, ...(status === 405 && { Allow: always }) },
@@ -103,8 +104,12 @@ export class Contract {
   #judgeHeaders({ headers = {} }: Response, answered: Answered): string[] {
     const complaints: string[] = [];
     const declared = new Map(Object.entries(headers).map(([name, header]) => [name.toLowerCase(), header]));
+    for (const [name, value] of Object.entries(SECURITY_HEADERS)) {
+      if (answered.headers[name] !== value) complaints.push(`lacks the header ${name}`);
+    }
     for (const name of Object.keys(answered.headers)) {
-      if (!OF_THE_WIRE.has(name) && !declared.has(name)) complaints.push(`has an undeclared header ${name}`);
+      if (!OF_THE_WIRE.has(name) && !(name in SECURITY_HEADERS) && !declared.has(name))
+        complaints.push(`has an undeclared header ${name}`);
     }
     for (const [name, reference] of declared) {
       const { required, schema } = this.#resolve(reference) as typeof reference;
