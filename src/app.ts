@@ -8,6 +8,7 @@ import { prepareBodies, readEventBodies, readJsonBodies } from './http/plugins/b
 import { closeIdleConnectionsWhileClosing } from './http/plugins/closing.js';
 import { boundConnections } from './http/plugins/connections.js';
 import { prepareKeys } from './http/plugins/keys.js';
+import { refuseForeignPages } from './http/plugins/foreign-pages.js';
 import { describeApi } from './http/plugins/openapi.js';
 import { registerProblems } from './http/plugins/problems.js';
 import { observeRequests } from './http/plugins/observe-requests.js';
@@ -49,8 +50,9 @@ export function buildApp(
   registerProblems(app);
   logRequests(app);
   observeRequests(app, deps.observer);
-  answerEveryRequest(app);
   boundConnections(app);
+  refuseForeignPages(app, { hasKeys: deps.keys.length > 0, allowedHosts: deps.allowedHosts });
+  answerEveryRequest(app);
   closeIdleConnectionsWhileClosing(app);
   validateRequests(app);
   prepareBodies(app);

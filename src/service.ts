@@ -103,6 +103,7 @@ export async function openService(
       logger: log,
       version,
       keys: config.keys,
+      allowedHosts: config.allowedHosts,
       judging,
       intake: intakeOf(spool, drain),
       calls: store,

@@ -35,6 +35,8 @@ export interface Config {
   /** An empty database in which backups are restored on trial, where the role may not create databases. */
   readonly verifyDatabaseUrl: string | undefined;
   readonly keys: readonly SenderKey[];
+  /** Beside those of loopback, the hosts that are answered without keys: in lower case, without ports. */
+  readonly allowedHosts: readonly string[];
   readonly shutdownGraceMs: number;
 }
 
@@ -77,6 +79,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>> = p
     backupKeep: read.integer('BACKUP_KEEP', 6, 1, 10_000),
     verifyDatabaseUrl: read.postgresUrl('VERIFY_DATABASE_URL'),
     keys: readKeys(read),
+    allowedHosts: read.hosts('ALLOWED_HOSTS'),
     shutdownGraceMs: read.integer('SHUTDOWN_GRACE_MS', 10_000, 0, 600_000),
   };
   if (config.keys.length === 0 && !isLoopback(host)) {

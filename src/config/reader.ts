@@ -63,6 +63,23 @@ export class ConfigReader {
     return text;
   }
 
+  /** Names and addresses as browsers write them: in lower case, and international ones in ASCII. */
+  hosts(name: string): string[] {
+    const hosts: string[] = [];
+    for (const entry of this.#get(name)
+      ?.split(',')
+      .map((text) => text.trim()) ?? []) {
+      if (entry === '') continue;
+      const written = asHost(entry);
+      if (written === undefined) {
+        this.problem(
+          `${name}: ${shorten(entry)} is not the name or address of a host (without scheme, port, path and wildcards)`,
+        );
+      } else hosts.push(written);
+    }
+    return hosts;
+  }
+
   /** The variable itself, or the contents of the file that `<name>_FILE` names; both together are a problem. */
   secret(name: string, readFile: (path: string) => string): string | undefined {
     const direct = this.#get(name);
@@ -86,6 +103,13 @@ export class ConfigReader {
 
 function shorten(text: string): string {
   return text.length > 80 ? `${text.slice(0, 77)}…` : text;
+}
+
+function asHost(text: string): string | undefined {
+  // What the URL standard would take for something beside the host, or drop.
+  if (/[\s/\\?#@%]/.test(text) || !URL.canParse(`http://${text}:81`)) return undefined;
+  const { hostname } = new URL(`http://${text}:81`);
+  return /^(\[[0-9a-f:.]+\]|[a-z0-9_-]+(\.[a-z0-9_-]+)*)$/.test(hostname) ? hostname : undefined;
 }
 
 function whyNoCron(text: string): string | undefined {

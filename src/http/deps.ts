@@ -107,6 +107,8 @@ export interface AppDeps {
   readonly version: string;
   /** None: every route answers without a key. */
   readonly keys: readonly SenderKey[];
+  /** Beside those of loopback, the hosts that are answered without keys: in lower case, without ports. */
+  readonly allowedHosts: readonly string[];
   readonly judging: Judging;
   readonly intake: Intake;
   readonly calls: CallReader;

@@ -8,8 +8,10 @@ import { STALL_MS } from './limits.js';
 import { Problem, type ProblemCode, problemBody } from './errors.js';
 import type { AppDeps, DoorObserver } from './deps.js';
 import { replyUnderWay } from './plugins/connections.js';
+import { SECURITY_HEADERS } from './plugins/foreign-pages.js';
 import { newRequestId, requestIds } from './plugins/request-log.js';
 import { sendProblem } from './plugins/problems.js';
+import { normalizeTarget } from './request-target.js';
 
 /** How long a connection that was refused below HTTP may take to read the answer. */
 const LINGER_MS = 1_000;
@@ -53,13 +55,15 @@ export function serverOptions({
     // after the door, so it can take them.
     return503OnClosing: false,
     forceCloseConnections: 'idle',
+    rewriteUrl: ({ method, url = '/' }) => normalizeTarget(method, url),
     routerOptions: {
       // An id has up to 128 characters of up to 12 bytes each when percent-encoded; longer ones get a 400 from the
       // route rather than a 404 from the router. The header limit bounds them.
       maxParamLength: MAX_HEADER_BYTES,
     },
     frameworkErrors: (error, request, reply) => {
-      sendProblem(error, request, reply);
+      // No hook runs for these.
+      sendProblem(error, request, reply.headers(SECURITY_HEADERS));
       logger.info(
         { request_id: request.id, status: reply.statusCode, problem: reply.problemCode },
         'request refused',
@@ -120,6 +124,7 @@ function answerClientError(
       'content-type: application/problem+json',
       `content-length: ${Buffer.byteLength(body)}`,
       `x-request-id: ${requestId}`,
+      ...Object.entries(SECURITY_HEADERS).map(([name, value]) => `${name}: ${value}`),
       'connection: close',
       '',
       body,

@@ -34,6 +34,7 @@ t.test('without any variable the documented defaults hold, and an empty one coun
     backupKeep: 6,
     verifyDatabaseUrl: undefined,
     keys: [],
+    allowedHosts: [],
     shutdownGraceMs: 10_000,
   };
   t.strictSame(readConfig({}), defaults);
@@ -56,6 +57,7 @@ t.test('every bad variable is named in one error', async (t) => {
     BACKUP_KEEP: '0',
     VERIFY_DATABASE_URL: 'h/d',
     SHUTDOWN_GRACE_MS: '0x10',
+    ALLOWED_HOSTS: '*',
     DATABASE_URL: 'mysql://h/d',
   };
   const problems = problemsOf(bad);
@@ -113,6 +115,40 @@ t.test('without keys only loopback may be listened on', async (t) => {
     t.match(problemsOf({ HOST })[0], /set INGEST_KEYS, READ_KEYS and ADMIN_KEYS/, HOST);
   }
   t.strictSame(problemsOf({ HOST: '0.0.0.0', ADMIN_KEYS: 'op:0123456789abcdef' }), []);
+});
+
+t.test('allowed hosts are names and addresses, kept as browsers write them', async (t) => {
+  const { allowedHosts } = readConfig({
+    ALLOWED_HOSTS: 'Logger.Example.com, my_host ,10.0.0.5,[2001:DB8:0::1],bücher.example,',
+  });
+  t.strictSame(allowedHosts, [
+    'logger.example.com',
+    'my_host',
+    '10.0.0.5',
+    '[2001:db8::1]',
+    'xn--bcher-kva.example',
+  ]);
+  for (const bad of [
+    '*',
+    '*.example.com',
+    'logger.example.com:8443',
+    'https://logger.example.com',
+    'logger.example.com/',
+    'logger.example.com.',
+    'user@logger.example.com',
+    'a b',
+    'a..b',
+    '::1',
+    '[::1',
+    '256.1.1.1',
+    'a%2eb',
+    'a?b',
+  ]) {
+    const problems = problemsOf({ ALLOWED_HOSTS: `good.example,${bad}` });
+    t.equal(problems.length, 1, bad);
+    t.match(problems[0], `ALLOWED_HOSTS: ${bad} is not the name`);
+  }
+  t.equal(problemsOf({ ALLOWED_HOSTS: '*,a b' }).length, 2, 'each of them is named');
 });
 
 t.test('keys are name:secret pairs, split at the first colon, from a variable or a file', async (t) => {

@@ -59,7 +59,7 @@ export interface TestApp {
   readonly logged: Record<string, unknown>[];
 }
 
-const unobserved: DoorObserver = {
+export const unobserved: DoorObserver = {
   requestAnswered: () => undefined,
   requestRefused: () => undefined,
   eventsReceived: () => undefined,
@@ -109,6 +109,7 @@ export function testApp(
     logger,
     version: '1.2.3',
     keys: [],
+    allowedHosts: [],
     judging: judgingHere,
     intake,
     calls: noCalls,

@@ -18,8 +18,16 @@ export function findBrowser(): string | undefined {
   return named === '' ? PLACES.find((place) => existsSync(place)) : named;
 }
 
-/** A browser that reaches this machine and nothing else. */
-export async function openBrowser(t: Teardown, executablePath: string): Promise<Browser> {
+/**
+ * A browser that reaches this machine and nothing else.
+ * @param names and the addresses that they stand for
+ */
+export async function openBrowser(
+  t: Teardown,
+  executablePath: string,
+  names: Readonly<Record<string, string>> = {},
+): Promise<Browser> {
+  const known = Object.entries(names).map(([name, address]) => `MAP ${name} ${address}, `);
   const browser = await chromium.launch({
     executablePath,
     args: [
@@ -30,7 +38,7 @@ export async function openBrowser(t: Teardown, executablePath: string): Promise<
       '--disable-background-networking',
       '--disable-component-update',
       '--disable-sync',
-      '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1',
+      `--host-resolver-rules=${known.join('')}MAP * ~NOTFOUND, EXCLUDE 127.0.0.1`,
     ],
   });
   t.teardown(() => browser.close());

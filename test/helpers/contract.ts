@@ -6,6 +6,8 @@
 import type { FastifyInstance } from 'fastify';
 import Schema from 'typebox/schema';
 import type { ApiDocument, Operation } from '../../src/http/document/model.js';
+import { SECURITY_HEADERS } from '../../src/http/plugins/foreign-pages.js';
+import { normalizeTarget } from '../../src/http/request-target.js';
 
 export interface Answered {
   readonly method: string;
@@ -63,8 +65,7 @@ export class Contract {
     const found = this.#find(answered);
     const label = `${answered.method} ${found?.path ?? answered.url} ${answered.status}`;
     this.seen.add(label);
-    const response =
-      found === null ? this.#unrouted(answered.status) : this.#response(found, answered.status);
+    const response = found === null ? this.#unrouted(answered) : this.#response(found, answered.status);
     const complaints =
       response === undefined
         ? ['has a status that is not in the document']
@@ -73,7 +74,7 @@ export class Contract {
   }
 
   #find({ method, url, status }: Answered): { path: string; operation: Operation } | null {
-    const path = url.split(/[?#]/, 1)[0] ?? '';
+    const path = normalizeTarget(method, url).split(/[?#]/, 1)[0] ?? '';
     for (const known of this.#paths) {
       if (!known.pattern.test(path)) continue;
       const operation = this.#document.paths[known.path]?.[method === 'HEAD' ? 'get' : method.toLowerCase()];
@@ -89,10 +90,11 @@ export class Contract {
   }
 
   /** What the description of the document says of requests that are no operation's. */
-  #unrouted(status: number): Response | undefined {
-    if (![400, 404, 405, 408, 413, 431].includes(status)) return undefined;
-    const schema = { $ref: '#/components/schemas/Problem' };
+  #unrouted({ method, status }: Answered): Response | undefined {
     const always = { required: true, schema: { type: 'string' } };
+    if (method === 'OPTIONS' && status === 204) return { headers: { 'X-Request-Id': always, Allow: always } };
+    if (![400, 403, 404, 405, 408, 413, 431].includes(status)) return undefined;
+    const schema = { $ref: '#/components/schemas/Problem' };
     return {
       headers: { 'X-Request-Id': always, ...(status === 405 && { Allow: always }) },
       content: { 'application/problem+json': { schema } },
@@ -102,8 +104,12 @@ export class Contract {
   #judgeHeaders({ headers = {} }: Response, answered: Answered): string[] {
     const complaints: string[] = [];
     const declared = new Map(Object.entries(headers).map(([name, header]) => [name.toLowerCase(), header]));
+    for (const [name, value] of Object.entries(SECURITY_HEADERS)) {
+      if (answered.headers[name] !== value) complaints.push(`lacks the header ${name}`);
+    }
     for (const name of Object.keys(answered.headers)) {
-      if (!OF_THE_WIRE.has(name) && !declared.has(name)) complaints.push(`has an undeclared header ${name}`);
+      if (!OF_THE_WIRE.has(name) && !(name in SECURITY_HEADERS) && !declared.has(name))
+        complaints.push(`has an undeclared header ${name}`);
     }
     for (const [name, reference] of declared) {
       const { required, schema } = this.#resolve(reference) as typeof reference;

@@ -53,5 +53,5 @@ export class RawClient {
 /** A POST with its headers, up to and with the empty line. */
 export function head(url: string, headers: Record<string, string | number>): string {
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
-  return `POST ${url} HTTP/1.1\r\nhost: test\r\n${lines.join('')}\r\n`;
+  return `POST ${url} HTTP/1.1\r\nhost: localhost\r\n${lines.join('')}\r\n`;
 }

@@ -5,6 +5,7 @@ import { exportDocument } from '../../src/cli/export-openapi/document.js';
 import { version } from '../../src/config/version.js';
 import { scopes } from '../../src/config/keys.js';
 import { operationsOf, type Media, type Parameter, type Schema } from '../../src/http/document/model.js';
+import { SECURITY_HEADERS } from '../../src/http/plugins/foreign-pages.js';
 import { testApp } from '../helpers/app.js';
 import { Contract, documentOf } from '../helpers/contract.js';
 
@@ -231,7 +232,12 @@ t.test('what is not in the document is noticed in an answer', async (t) => {
     method: 'GET',
     url: '/v1/calls/c?x=1',
     status: 404,
-    headers: { 'x-request-id': 'r', 'content-type': 'application/problem+json', date: 'now' },
+    headers: {
+      'x-request-id': 'r',
+      'content-type': 'application/problem+json',
+      date: 'now',
+      ...SECURITY_HEADERS,
+    },
     body: JSON.stringify(problem),
   };
   const body = (changes: object): string => JSON.stringify({ ...problem, ...changes });
@@ -247,7 +253,9 @@ t.test('what is not in the document is noticed in an answer', async (t) => {
       { body: body({ type: 'urn:call-logger:problem:no_retention' }) },
       /a problem that is not in the document/,
     ],
+    [{ headers: { ...right.headers, 'x-content-type-options': '' } }, /lacks the header x-content-type/],
     [{ method: 'PUT', status: 405 }, /lacks the header allow/],
+    [{ method: 'OPTIONS', status: 204 }, /lacks the header allow/],
   ];
   for (const [changes, complaint] of cases)
     t.match(contract.judge({ ...right, ...changes }).join('\n'), complaint, complaint.source);

@@ -238,7 +238,9 @@ t.test('a client that reads nothing for too long is cut off, and the source ende
     const { port, verdict, logged } = await house(t, async () => someExport({ body }), {}, 200);
     const idle = new RawClient(port);
     idle.socket.pause();
-    await idle.send(`GET /v1/exports/calls HTTP/1.1\r\nhost: test\r\naccept-encoding: ${encoding}\r\n\r\n`);
+    await idle.send(
+      `GET /v1/exports/calls HTTP/1.1\r\nhost: localhost\r\naccept-encoding: ${encoding}\r\n\r\n`,
+    );
     t.match(await verdict(), {
       state: 'failed',
       error: 'the client stopped reading',
@@ -271,7 +273,7 @@ t.test('a client that goes away ends the source', async (t) => {
       const { port, verdict, logged } = await house(t, async () => someExport({ body }));
       const leaving = new RawClient(port);
       await leaving.send(
-        `GET /v1/exports/calls HTTP/1.1\r\nhost: test\r\naccept-encoding: ${encoding}\r\n\r\n`,
+        `GET /v1/exports/calls HTTP/1.1\r\nhost: localhost\r\naccept-encoding: ${encoding}\r\n\r\n`,
       );
       await once(leaving.socket, 'data');
       leaving.destroy();
@@ -286,7 +288,7 @@ t.test('a client that goes away ends the source', async (t) => {
     body.push('call_id\n');
     const { port, verdict } = await house(t, async () => someExport({ body }));
     const leaving = new RawClient(port);
-    await leaving.send('GET /v1/exports/calls HTTP/1.1\r\nhost: test\r\n\r\n');
+    await leaving.send('GET /v1/exports/calls HTTP/1.1\r\nhost: localhost\r\n\r\n');
     await once(leaving.socket, 'data');
     leaving.destroy();
     t.match(await verdict(), { state: 'failed', error: 'the client closed the connection' });
@@ -304,7 +306,7 @@ t.test('a client that goes away ends the source', async (t) => {
     });
     const responded = once(app.server, 'request') as Promise<[unknown, ServerResponse]>;
     const leaving = new RawClient(port);
-    await leaving.send('GET /v1/exports/calls HTTP/1.1\r\nhost: test\r\n\r\n');
+    await leaving.send('GET /v1/exports/calls HTTP/1.1\r\nhost: localhost\r\n\r\n');
     const [, response] = await responded;
     leaving.destroy();
     await once(response, 'close');
@@ -366,8 +368,10 @@ t.test('a source that fails never looks like one that ended', async (t) => {
 t.test('a connection can be used again after an export', async (t) => {
   const { port } = await house(t, undefined, {}, 50);
   const client = new RawClient(port);
-  const request = 'GET /v1/exports/calls HTTP/1.1\r\nhost: test\r\n\r\n';
-  await client.send(request + request + 'GET /livez HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n');
+  const request = 'GET /v1/exports/calls HTTP/1.1\r\nhost: localhost\r\n\r\n';
+  await client.send(
+    request + request + 'GET /livez HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n',
+  );
   await client.closed;
   t.equal(client.rest.match(/HTTP\/1\.1 200/g)?.length, 3);
   client.destroy();

@@ -1,5 +1,8 @@
 import t from 'tap';
-import { codedError, noCalls, testApp } from '../helpers/app.js';
+import { codedError, noCalls, someCall, testApp, unobserved } from '../helpers/app.js';
+import { idleUpkeep } from '../helpers/upkeep.js';
+
+const KEY = 'a-secret-of-many-characters';
 
 t.test('request ids', async (t) => {
   t.test(
@@ -63,11 +66,16 @@ t.test('problems', async (t) => {
     const { app } = testApp();
     t.equal((await app.inject('/v1/nothing')).statusCode, 404);
     for (const [method, url, allow] of [
-      ['DELETE', '/v1/calls', 'GET, HEAD, POST'],
-      ['HEAD', '/v1/exports/calls', 'GET'],
-      ['DELETE', '/v1/calls/x', 'GET, HEAD'],
-      ['PUT', '/v1/calls/x/clicks?a=b', 'POST'],
-      ['POST', '/livez', 'GET, HEAD'],
+      ['DELETE', '/v1/calls', 'GET, HEAD, OPTIONS, POST'],
+      ['HEAD', '/v1/exports/calls', 'GET, OPTIONS'],
+      ['DELETE', '/v1/calls/x', 'GET, HEAD, OPTIONS'],
+      ['PUT', '/v1/calls/x/clicks?a=b', 'OPTIONS, POST'],
+      ['POST', '/livez', 'GET, HEAD, OPTIONS'],
+      ['POST', '//livez', 'GET, HEAD, OPTIONS'],
+      ['DELETE', '/v1//calls/x?a=b', 'GET, HEAD, OPTIONS'],
+      ['PUT', '/v1/calls/', 'GET, HEAD, OPTIONS, POST'],
+      // Two routes have this path: one of them takes "replay" for an id.
+      ['PUT', '/v1/admin/dead-letters/replay', 'DELETE, OPTIONS, POST'],
     ] as const) {
       const answer = await app.inject({ method, url });
       t.equal(answer.statusCode, 405);
@@ -82,5 +90,116 @@ t.test('problems', async (t) => {
     const answer = await app.inject(url);
     t.equal(answer.statusCode, 400);
     t.equal(answer.json<{ errors: unknown[] }>().errors.length, 20);
+  });
+});
+
+t.test('OPTIONS tells everybody which methods a path has, and no page of another origin', async (t) => {
+  const { app, intake, logged } = testApp({ keys: [{ name: 'bot', secret: KEY, scope: 'ingest' }] });
+  for (const [url, allow] of [
+    ['/v1/calls', 'GET, HEAD, OPTIONS, POST'],
+    ['//v1/calls/?a=b', 'GET, HEAD, OPTIONS, POST'],
+    ['/v1/exports/clicks', 'GET, OPTIONS'],
+    ['/v1/admin/backups/x', 'DELETE, GET, HEAD, OPTIONS'],
+    ['/docs', 'GET, HEAD, OPTIONS'],
+  ] as const) {
+    const preflight = { origin: 'https://evil.example', 'access-control-request-method': 'POST' };
+    for (const [headers, payload] of [
+      [preflight, undefined],
+      [{ 'content-type': 'application/json' }, '{}'],
+      [{ 'content-type': 'text/csv' }, 'x'.repeat(2_000_000)],
+    ] as const) {
+      const answer = await app.inject({ method: 'OPTIONS', url, headers, ...(payload && { payload }) });
+      t.equal(answer.statusCode, 204, url);
+      t.equal(answer.headers.allow, allow);
+      t.equal(answer.payload, '');
+      t.strictSame(
+        Object.keys(answer.headers).filter((name) => name.startsWith('access-control-')),
+        [],
+      );
+    }
+  }
+  for (const url of ['/nothing', '/v1', '/v1/calls/x/y', '/v1/calls//clicks'])
+    t.equal((await app.inject({ method: 'OPTIONS', url })).statusCode, 404, url);
+  t.equal(intake.appends, 0);
+  t.match(logged[0], { method: 'OPTIONS', route: null, status: 204 });
+});
+
+t.test('slashes that come of joining a base and a path', async (t) => {
+  const call = { method: 'POST', payload: someCall() } as const;
+
+  t.test('are passed over, by everything that looks at the path', async (t) => {
+    const answered: (string | null)[] = [];
+    const { app, intake, logged } = testApp({
+      keys: [
+        { name: 'bot', secret: KEY, scope: 'ingest' },
+        { name: 'op', secret: KEY.toUpperCase(), scope: 'admin' },
+      ],
+      observer: { ...unobserved, requestAnswered: ({ route }) => answered.push(route) },
+    });
+    const bot = { 'x-api-key': KEY };
+    for (const url of [
+      '/v1/calls/',
+      '//v1/calls',
+      '/v1//calls',
+      '///v1///calls/?wait=stored',
+      '//v1/events',
+    ]) {
+      const payload = url.endsWith('events') ? [{ type: 'call', ...someCall() }] : someCall();
+      t.equal((await app.inject({ ...call, url, payload, headers: bot })).statusCode, 202, url);
+      t.equal((await app.inject({ ...call, url, payload })).statusCode, 401, `${url} without a key`);
+    }
+    t.equal(intake.records.length, 5);
+    const clicks = await app.inject({ method: 'POST', url: '//v1/calls/x/clicks/', headers: bot });
+    t.match(clicks.json(), { call_id: 'x' });
+    for (const url of ['//v1/admin/status', '/v1//admin/status', '/v1/admin/status/?a=b']) {
+      t.equal((await app.inject({ url, headers: bot })).statusCode, 403, url);
+      t.match((await app.inject({ method: 'HEAD', url })).statusCode, 401, url);
+    }
+    t.equal((await app.inject('//livez')).statusCode, 200);
+    t.equal((await app.inject('//docs//')).statusCode, 404);
+    t.equal(
+      (await app.inject('//docs/static/index.html')).headers.location,
+      '/docs/',
+      'a host would be what follows two',
+    );
+    const routes = ['/v1/calls', '/v1/events', '/v1/calls/:call_id/clicks', '/v1/admin/status', '/livez'];
+    t.hasStrict(new Set(logged.map(({ route }) => route)), new Set(routes.slice(0, 4)));
+    t.hasStrict(new Set(answered), new Set(routes));
+  });
+
+  t.test('are not passed over where an id is missing between them', async (t) => {
+    let replayed = 0;
+    const upkeep = idleUpkeep({
+      replayDeadLetters: async () => {
+        replayed++;
+        return { replayed: 0, refused: 0 };
+      },
+    });
+    const { app } = testApp({ upkeep });
+    for (const [method, url, status] of [
+      ['POST', '/v1/calls//clicks', 400],
+      ['GET', '/v1/calls//', 400],
+      ['POST', '/v1/admin/dead-letters//replay', 404],
+      ['DELETE', '/v1/admin/backups/', 404],
+      ['DELETE', '/v1/admin/dead-letters/', 404],
+    ] as const)
+      t.equal((await app.inject({ method, url })).statusCode, status, `${method} ${url}`);
+    t.equal(replayed, 0);
+  });
+
+  t.test('elsewhere are 404, which names the path that was meant', async (t) => {
+    const { app } = testApp();
+    for (const [url, meant] of [
+      ['/v1/admin//status', '/v1/admin/status'],
+      ['/v1/calls/x//clicks?a=b', '/v1/calls/x/clicks'],
+      ['/livez/', '/livez'],
+      ['/openapi.json//', '/openapi.json'],
+    ] as const) {
+      const answer = await app.inject(url);
+      t.equal(answer.statusCode, 404);
+      t.match(answer.json(), { detail: `No route has this path; did you mean ${meant}?` });
+    }
+    for (const url of ['/v1/', '//', '/nothing//at/all', `/${'/'.repeat(10_000)}x`])
+      t.match((await app.inject(url)).json(), { detail: 'No route has this path.' });
   });
 });

@@ -219,11 +219,11 @@ t.test('what node would refuse by itself comes to the door', async (t) => {
   });
   t.test('a QUERY is a method like others', async (t) => {
     const asking = client();
-    await asking.send('QUERY /v1/calls HTTP/1.1\r\nhost: x\r\n\r\n');
+    await asking.send('QUERY /v1/calls HTTP/1.1\r\nhost: localhost\r\n\r\n');
     const known = await asking.answer();
     t.equal(known.status, 405);
-    t.match(known.head, /\r\nallow: get, head, post\r\n/);
-    await asking.send('QUERY /nothing HTTP/1.1\r\nhost: x\r\n\r\n');
+    t.match(known.head, /\r\nallow: get, head, options, post\r\n/);
+    await asking.send('QUERY /nothing HTTP/1.1\r\nhost: localhost\r\n\r\n');
     t.equal((await asking.answer()).status, 404);
   });
   t.test('where nothing is, neither a content type nor a fragment makes a difference', async (t) => {
@@ -237,10 +237,35 @@ t.test('what node would refuse by itself comes to the door', async (t) => {
       t.equal((await lost.answer()).status, 404, path);
     }
   });
+  t.test('an asterisk stands for all paths, and OPTIONS alone may ask about it', async (t) => {
+    const asking = client();
+    await asking.send('OPTIONS * HTTP/1.1\r\nhost: localhost\r\n\r\n');
+    const all = await asking.answer();
+    t.equal(all.status, 204);
+    t.match(all.head, /\r\nallow: delete, get, head, options, post\r\n/);
+    await asking.send('PUT * HTTP/1.1\r\nhost: localhost\r\n\r\n');
+    t.equal((await asking.answer()).status, 404);
+  });
+  t.test('an absolute target is its path', async (t) => {
+    const asking = client();
+    for (const [line, status] of [
+      ['GET http://localhost/v1/calls', 200],
+      ['GET HTTP://127.0.0.1:3000//v1/calls/?limit=1', 200],
+      ['PUT http://localhost/v1/calls', 405],
+      ['OPTIONS http://localhost/v1/calls', 204],
+      ['GET http://localhost/nothing', 404],
+      ['GET http://localhost', 404],
+      ['GET http://localhost?a=/v1/calls', 404],
+      ['GET ftp://localhost/v1/calls', 400],
+    ] as const) {
+      await asking.send(`${line} HTTP/1.1\r\nhost: localhost\r\n\r\n`);
+      t.equal((await asking.answer()).status, status, line);
+    }
+  });
   t.test('a file of the docs page that climbs out of its folder is not found', async (t) => {
     const climbing = client();
     for (const name of ['..', '../package.json', '%2e%2e/package.json', '%00']) {
-      await climbing.send(`GET /docs/static/${name} HTTP/1.1\r\nhost: x\r\n\r\n`);
+      await climbing.send(`GET /docs/static/${name} HTTP/1.1\r\nhost: localhost\r\n\r\n`);
       t.equal((await climbing.answer()).status, 404, name);
     }
   });
@@ -354,7 +379,8 @@ t.test('beyond the limit connections are closed at once, and taken again when on
 });
 
 /** A GET, or many of them at once. */
-const get = (url: string, times = 1): string => `GET ${url} HTTP/1.1\r\nhost: test\r\n\r\n`.repeat(times);
+const get = (url: string, times = 1): string =>
+  `GET ${url} HTTP/1.1\r\nhost: localhost\r\n\r\n`.repeat(times);
 
 t.test('who does not read the answer is cut off', async (t) => {
   t.test('in the middle of the download of a backup, whose file is closed', async (t) => {

@@ -278,8 +278,10 @@ t.test('every answer of the running service is in its document, success and erro
       t.equal(status, 503, 'the spool is full');
     }
     await alone.ask('POST /v1/admin/cleanup');
+    const forwarded = { 'x-forwarded-for': '192.0.2.1' };
     for (const { method, path, operation } of operationsOf(document)) {
       const id = path.includes('dead-letters') ? '00000000-0000-4000-8000-000000000000.7' : 'x';
+      await alone.ask(`${method.toUpperCase()} ${path}`, undefined, forwarded);
       await alone.ask(
         `${method.toUpperCase()} ${path.replace(/\{\w+\}/, id)}${path === '/v1/stats' ? '?group_by=sport' : ''}`,
         BODIES[String(operation.operationId)],

@@ -28,6 +28,7 @@ const deps: AppDeps = {
   logger: pino({ level: 'silent' }),
   version,
   keys: [],
+  allowedHosts: [],
   judging: judgingHere,
   intake: { append: unasked, appendWatched: unasked, flush: unasked },
   calls: { call: unasked, calls: unasked },

@@ -103,7 +103,7 @@ export function parseJson(text: string): unknown {
 
 const HINTS: Readonly<Record<number, string>> = {
   401: 'see --key-file and CALL_LOGGER_KEY; the key is the secret alone, without its name',
-  403: 'the key has to be an ingest or admin key',
+  403: 'a key has to be an ingest or admin key',
   404: 'does --url name the service?',
   413: 'try a smaller --batch',
 };

@@ -16,12 +16,11 @@ const CONTENT_SECURITY_POLICY = {
   'frame-ancestors': "'none'",
 };
 
+/** Beside those of every answer. */
 const SECURITY_HEADERS = {
-  'x-content-type-options': 'nosniff',
   'x-frame-options': 'DENY',
   'referrer-policy': 'no-referrer',
   'cross-origin-opener-policy': 'same-origin',
-  'cross-origin-resource-policy': 'same-origin',
 };
 
 /** `/docs`: the API for people, to be tried out in the browser. Everything it needs comes from here. */

@@ -1,11 +1,14 @@
 /** Which problems an operation may answer with: told by the route as a list of codes, written out here. */
 import { PROBLEMS, type Mistake, type ProblemCode, problemType } from '../errors.js';
+import { FOREIGN_PAGE, foreignHost, forwardedWithoutKeys } from '../plugins/foreign-pages.js';
 import { headerReferences } from './headers.js';
 import type { Answer, Operation, Reference } from './model.js';
 
 /** Anybody can meet these, whatever they ask for. */
 const ANYWHERE: readonly ProblemCode[] = [
   'malformed_request',
+  'foreign_host',
+  'forwarded_without_keys',
   'request_timeout',
   'headers_too_large',
   'internal',
@@ -13,6 +16,7 @@ const ANYWHERE: readonly ProblemCode[] = [
 const BEHIND_A_KEY: readonly ProblemCode[] = ['unauthorized', 'forbidden', 'too_many_requests'];
 const WITH_PARAMETERS: readonly ProblemCode[] = ['invalid_request'];
 const WITH_A_PATH: readonly ProblemCode[] = ['malformed_url'];
+const OTHER_THAN_READING: readonly ProblemCode[] = ['foreign_page'];
 /** Also where no body is expected: then any body is a mistake. */
 const WITH_A_BODY: readonly ProblemCode[] = [
   'malformed_body',
@@ -79,7 +83,7 @@ function kindOf(method: string, { security = [], parameters = [] }: Operation): 
     ...(security.length > 0 ? BEHIND_A_KEY : []),
     ...(parameters.length > 0 || security.length > 0 ? WITH_PARAMETERS : []),
     ...(parameters.some((parameter) => 'in' in parameter && parameter.in === 'path') ? WITH_A_PATH : []),
-    ...(method === 'get' ? [] : WITH_A_BODY),
+    ...(method === 'get' ? [] : [...OTHER_THAN_READING, ...WITH_A_BODY]),
   ];
 }
 
@@ -147,6 +151,9 @@ const details: Partial<Record<ProblemCode, { detail: string; errors?: readonly M
     detail: 'The request has no key: send it as "Authorization: Bearer KEY" or "X-API-Key: KEY".',
   },
   forbidden: { detail: 'The key is known, but does not open the read routes.' },
+  foreign_host: { detail: foreignHost('logger.example.com') },
+  forwarded_without_keys: { detail: forwardedWithoutKeys('x-forwarded-for') },
+  foreign_page: { detail: FOREIGN_PAGE },
   call_not_found: {
     detail: 'No call with this id is stored. If it was sent a moment ago, it may still be on its way.',
   },

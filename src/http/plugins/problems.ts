@@ -20,9 +20,7 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
     );
   }
   request.bodyLease?.release();
-  // Closing a connection with bytes unread resets it, and the answer with it. The rest is drained instead.
-  reply.removeHeader('connection');
-  drainRest(request.raw);
+  keepConnection(request, reply);
 
   reply.problemCode = problem.code;
   void reply
@@ -34,6 +32,12 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
     .send(Buffer.from(problemBody(problem, request.id)));
 }
 
+/** Closing a connection with bytes unread resets it, and the answer with it. The rest is drained instead. */
+function keepConnection(request: FastifyRequest, reply: FastifyReply): void {
+  reply.removeHeader('connection');
+  drainRest(request.raw);
+}
+
 export function registerProblems(app: FastifyInstance): void {
   const allowed = new AllowedMethods();
   app.decorateReply('problemCode', null);
@@ -41,7 +45,13 @@ export function registerProblems(app: FastifyInstance): void {
     allowed.add(route);
   });
   const refuse = (request: FastifyRequest, reply: FastifyReply): void => {
-    sendProblem(unrouted(request, allowed), request, reply);
+    const path = request.url.split(/[?#]/, 1)[0] ?? '';
+    const methods = request.method === 'OPTIONS' ? allowed.asked(path) : undefined;
+    if (methods === undefined) sendProblem(unrouted(path, allowed), request, reply);
+    else {
+      keepConnection(request, reply);
+      void reply.code(204).header('allow', methods).send();
+    }
   };
   app.setErrorHandler((error: FastifyError, request, reply) => {
     // Where nothing is, nothing else is wrong, whatever the framework looks at first: the content type of a QUERY, say.
@@ -51,14 +61,17 @@ export function registerProblems(app: FastifyInstance): void {
   app.setNotFoundHandler(refuse);
 }
 
-function unrouted(request: FastifyRequest, allowed: AllowedMethods): Problem {
-  const methods = allowed.of(request.url.split(/[?#]/, 1)[0] ?? '');
-  return methods === undefined
-    ? new Problem('not_found', { detail: 'No route has this path.' })
-    : new Problem('method_not_allowed', {
-        detail: `Allowed here: ${methods}.`,
-        headers: { allow: methods },
-      });
+function unrouted(path: string, allowed: AllowedMethods): Problem {
+  const methods = allowed.of(path);
+  if (methods !== undefined) {
+    return new Problem('method_not_allowed', {
+      detail: `Allowed here: ${methods}.`,
+      headers: { allow: methods },
+    });
+  }
+  const meant = path.replace(/\/\/+/g, '/').replace(/(?<=.)\/$/, '');
+  const guess = meant !== path && allowed.of(meant) !== undefined ? `; did you mean ${meant}?` : '.';
+  return new Problem('not_found', { detail: `No route has this path${guess}` });
 }
 
 /** Which methods the routes of a path have: the router only knows whether path and method fit together. */
@@ -73,11 +86,18 @@ class AllowedMethods {
 
   /** For an Allow header; undefined when no route has this path. */
   of(path: string): string | undefined {
-    for (const { pattern, methods } of this.#routes.values()) {
-      if (pattern.test(path)) return [...methods].sort().join(', ');
-    }
-    return undefined;
+    return joined([...this.#routes.values()].filter(({ pattern }) => pattern.test(path)));
   }
+
+  /** The same for OPTIONS, where `*` stands for all paths together. */
+  asked(path: string): string | undefined {
+    return path === '*' ? joined([...this.#routes.values()]) : this.of(path);
+  }
+}
+
+function joined(routes: readonly { readonly methods: ReadonlySet<string> }[]): string | undefined {
+  if (routes.length === 0) return undefined;
+  return [...new Set(['OPTIONS', ...routes.flatMap(({ methods }) => [...methods])])].sort().join(', ');
 }
 
 function pathPattern(url: string): RegExp {

@@ -2,6 +2,7 @@ import type { OutgoingHttpHeaders } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { ExportSource, StatusSource } from '../../deps.js';
 import { whenClientLeaves } from '../../leaving.js';
+import { SECURITY_HEADERS } from '../../plugins/foreign-pages.js';
 import { type ExportManifest, type ExportQuery, FORMATS } from '../../schemas/exports.js';
 import { acceptsGzip } from './accept-encoding.js';
 import { CHECKSUM_TRAILER, deliver, type Delivery } from './deliver.js';
@@ -52,6 +53,7 @@ function sendHead(
   const { id, format, file_name, rows } = manifest;
   const { contentType, compressible } = FORMATS[format];
   const headers: OutgoingHttpHeaders = {
+    ...SECURITY_HEADERS,
     'x-request-id': request.id,
     'content-type': contentType,
     'content-disposition': `attachment; filename="${file_name}"`,
