@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import fs from 'node:fs/promises';
 import path from 'node:path';
-import { readIfThere, replaceFile } from './files.js';
+import { replaceFile } from '../../lib/durable-files.js';
+import { readIfThere } from './files.js';
 
 /** Beside the data directory, where an operator looks for it also when the cluster had to go elsewhere. */
 export function analystPasswordFile(dataDir: string): string {

@@ -18,35 +18,3 @@ export async function readIfThere(file: string): Promise<string | undefined> {
     throw error;
   }
 }
-
-/**
- * Replaces a file at once, private to `owner`. Written so that it is safe for root in a directory of another user:
- * a link put in its way is never followed.
- */
-export async function replaceFile(
-  file: string,
-  text: string,
-  owner?: { uid: number; gid: number },
-): Promise<void> {
-  const draft = `${file}.new`;
-  await fs.rm(draft, { force: true });
-  const handle = await fs.open(draft, 'wx', 0o600);
-  try {
-    await handle.writeFile(text);
-    if (owner) await handle.chown(owner.uid, owner.gid);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-  await fs.rename(draft, file);
-}
-
-/** Makes renames and new names in a directory survive a power cut. */
-export async function syncDirectory(directory: string): Promise<void> {
-  const handle = await fs.open(directory, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}

@@ -3,10 +3,11 @@ import { spawn } from 'node:child_process';
 import fs from 'node:fs/promises';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
+import { replaceFile, syncDirectory } from '../../lib/durable-files.js';
 import { runAs } from './account.js';
 import { programEnvironment } from './environment.js';
 import { ClusterError, ClusterStoppedError } from './errors.js';
-import { isMissing, replaceFile, syncDirectory } from './files.js';
+import { isMissing } from './files.js';
 import { dyingWithUs } from './parent-death.js';
 import type { Place } from './place.js';
 

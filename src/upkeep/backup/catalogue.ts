@@ -1,9 +1,10 @@
-import { type FileHandle, open, rename, stat } from 'node:fs/promises';
+import { type FileHandle, open, stat } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
+import { replaceFile } from '../../lib/durable-files.js';
 import { errorCode, messageOf } from '../../lib/errors.js';
 import { type UtcTime, utcTimeFromMs } from '../../lib/time.js';
 import { BackupFileError, NoSuchBackupError } from './errors.js';
-import { idsIn, pathsOf, remove, syncDirectory, writeSynced } from './files.js';
+import { idsIn, pathsOf, remove } from './files.js';
 import { isBackupId, timeOfBackupId } from './ids.js';
 import { type Manifest, readManifest, sealed, textOf } from './manifest.js';
 
@@ -103,11 +104,8 @@ export class BackupCatalogue {
   async setVerified(id: string, time: UtcTime | null): Promise<Manifest> {
     const backup = await this.get(id);
     if (backup === undefined || backup.state === 'failed') throw new NoSuchBackupError(id);
-    const paths = pathsOf(this.directory, id);
     const manifest = sealed({ ...backup, verified_at: time });
-    await writeSynced(paths.newManifest, textOf(manifest));
-    await rename(paths.newManifest, paths.manifest);
-    await syncDirectory(this.directory);
+    await replaceFile(pathsOf(this.directory, id).manifest, textOf(manifest));
     return manifest;
   }
 
