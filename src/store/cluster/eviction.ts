@@ -5,9 +5,9 @@
 import fs from 'node:fs/promises';
 import net from 'node:net';
 import path from 'node:path';
+import { ifExists } from '../../lib/if-exists.js';
 import { endProcesses } from './endings.js';
 import { ClusterInUseError } from './errors.js';
-import { readIfThere } from './files.js';
 import type { Log } from './log.js';
 import { isAlive, isPostgresIn, parentOf, postgresProcessesIn } from './process-table.js';
 
@@ -51,7 +51,7 @@ export async function evict(directory: string, ours: boolean, log: Log): Promise
 
 /** Lines of postmaster.pid: process id, data directory, start time, port, socket directory, … */
 async function readLockFile(directory: string): Promise<LockFile | undefined> {
-  const text = await readIfThere(path.join(directory, 'postmaster.pid'));
+  const text = await ifExists(fs.readFile(path.join(directory, 'postmaster.pid'), 'utf8'));
   if (text === undefined) return undefined;
   const [pid, , , port, socketDirectory] = text.split('\n');
   const socket = port && socketDirectory ? path.join(socketDirectory, `.s.PGSQL.${port}`) : undefined;

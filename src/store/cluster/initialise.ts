@@ -4,10 +4,10 @@ import fs from 'node:fs/promises';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { replaceFile, syncDirectory } from '../../lib/durable-files.js';
+import { ifExists } from '../../lib/if-exists.js';
 import { runAs } from './account.js';
 import { programEnvironment } from './environment.js';
 import { ClusterError, ClusterStoppedError } from './errors.js';
-import { isMissing } from './files.js';
 import { dyingWithUs } from './parent-death.js';
 import type { Place } from './place.js';
 
@@ -48,7 +48,7 @@ host  call_logger analyst 127.0.0.1/32  scram-sha-256
 export async function initialise(place: Place, sync: boolean, signal: AbortSignal): Promise<boolean> {
   const { directory, account } = place;
   await removeDrafts(directory);
-  const entries = await listIfThere(directory);
+  const entries = (await ifExists(fs.readdir(directory))) ?? [];
   if (entries.includes('PG_VERSION')) {
     await adopt(place);
     return false;
@@ -129,13 +129,4 @@ async function removeDrafts(directory: string): Promise<void> {
 
 function draftPrefix(directory: string): string {
   return `${directory}.init-`;
-}
-
-async function listIfThere(directory: string): Promise<string[]> {
-  try {
-    return await fs.readdir(directory);
-  } catch (error) {
-    if (isMissing(error)) return [];
-    throw error;
-  }
 }

@@ -1,8 +1,8 @@
 import fs from 'node:fs/promises';
 import path from 'node:path';
 import { errorCode } from '../../lib/errors.js';
+import { ifExists } from '../../lib/if-exists.js';
 import { ClusterError } from './errors.js';
-import { isMissing } from './files.js';
 
 /** PostgreSQL's programs with what they need: `bin`, `lib` and `share` in one directory that can be moved. */
 export interface Installation {
@@ -55,11 +55,7 @@ function installationIn(directory: string): Installation {
  */
 export async function copyInstallation(from: Installation, target: string): Promise<Installation> {
   const copy = installationIn(target);
-  const complete = await fs.access(copy.postgres).then(
-    () => true,
-    () => false,
-  );
-  if (complete) return copy;
+  if (await ifExists(fs.stat(copy.postgres))) return copy;
   const draft = await fs.mkdtemp(`${target}.`);
   await fs.cp(from.directory, draft, {
     recursive: true,
@@ -95,12 +91,8 @@ export async function completeLinks(root: string, name: string): Promise<void> {
   const links: unknown = JSON.parse(await fs.readFile(list, 'utf8').catch(() => '[]'));
   for (const link of Array.isArray(links) ? links.filter(isLink) : []) {
     const target = path.join(root, link.target);
-    try {
-      await fs.lstat(target);
-    } catch (error) {
-      if (!isMissing(error)) throw error;
-      await makeLink(path.relative(path.dirname(target), path.join(root, link.source)), target, name);
-    }
+    if (await ifExists(fs.lstat(target))) continue;
+    await makeLink(path.relative(path.dirname(target), path.join(root, link.source)), target, name);
   }
 }
 

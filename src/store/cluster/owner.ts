@@ -6,8 +6,8 @@
 import { randomBytes } from 'node:crypto';
 import fs from 'node:fs/promises';
 import { errorCode } from '../../lib/errors.js';
+import { ifExists } from '../../lib/if-exists.js';
 import { ClusterInUseError } from './errors.js';
-import { isMissing, readIfThere } from './files.js';
 import { identityOf } from './process-table.js';
 
 interface Owner {
@@ -28,7 +28,7 @@ export async function claimCluster(directory: string): Promise<{ inherited: bool
     // A link, because it appears with its content and never replaces another one.
     for (let inherited = false; ;) {
       if (await link(draft, file)) return { inherited };
-      const found = await readIfThere(file);
+      const found = await ifExists(fs.readFile(file, 'utf8'));
       if (found === undefined) continue;
       const owner = parseOwner(found);
       if (owner && identityOf(owner.pid) === owner.identity) {
@@ -45,7 +45,7 @@ export async function claimCluster(directory: string): Promise<{ inherited: bool
 }
 
 export async function ownsCluster(directory: string): Promise<boolean> {
-  return (await readIfThere(ownerFile(directory))) === ourMark();
+  return (await ifExists(fs.readFile(ownerFile(directory), 'utf8'))) === ourMark();
 }
 
 export async function releaseCluster(directory: string): Promise<void> {
@@ -58,7 +58,7 @@ async function removeMark(file: string, expected: string): Promise<void> {
   try {
     await fs.rename(file, aside);
   } catch (error) {
-    if (isMissing(error)) return;
+    if (errorCode(error) === 'ENOENT') return;
     throw error;
   }
   if ((await fs.readFile(aside, 'utf8')) !== expected) await link(aside, file);

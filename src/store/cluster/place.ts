@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import fs from 'node:fs/promises';
 import path from 'node:path';
+import { errorCode } from '../../lib/errors.js';
+import { ifExists } from '../../lib/if-exists.js';
 import { chooseAccount, tryAs, whyUnreachable, type Account } from './account.js';
 import { ClusterError } from './errors.js';
-import { isForbidden, isMissing } from './files.js';
 import { copyInstallation, findInstallation, versionOf, type Installation } from './installation.js';
 
 /** Where a cluster lies, and what runs it as whom. */
@@ -79,24 +80,19 @@ export async function possiblePlaces(
 /** The owner of the cluster in a directory; undefined when there is no cluster. */
 async function ownerOf(directory: string): Promise<{ uid: number; gid: number } | undefined> {
   try {
-    await fs.stat(path.join(directory, 'PG_VERSION'));
+    if (!(await ifExists(fs.stat(path.join(directory, 'PG_VERSION'))))) return undefined;
   } catch (error) {
-    if (isMissing(error)) return undefined;
     // A directory we may not look into is the cluster of somebody else.
-    if (!isForbidden(error)) throw error;
+    if (errorCode(error) !== 'EACCES') throw error;
   }
   const { uid, gid } = await fs.stat(directory);
   return { uid, gid };
 }
 
 async function realPath(dataDir: string): Promise<string> {
-  try {
-    return await fs.realpath(dataDir);
-  } catch (error) {
-    if (!isMissing(error)) throw error;
-    const full = path.resolve(dataDir);
-    return path.join(await fs.realpath(path.dirname(full)), path.basename(full));
-  }
+  const full = path.resolve(dataDir);
+  const real = await ifExists(fs.realpath(full));
+  return real ?? path.join(await fs.realpath(path.dirname(full)), path.basename(full));
 }
 
 async function makePassable(

@@ -1,7 +1,7 @@
 import fs from 'node:fs/promises';
 import path from 'node:path';
+import { ifExists } from '../../lib/if-exists.js';
 import { defaultFallback } from './fallback.js';
-import { readIfThere } from './files.js';
 import { possiblePlaces } from './place.js';
 import { isPostgresIn } from './process-table.js';
 import type { Address } from './readiness.js';
@@ -21,7 +21,8 @@ export async function findRunningCluster(
   const { wanted, elsewhere } = await possiblePlaces(dataDir, fallback);
   for (const directory of [wanted, elsewhere]) {
     // Written by PostgreSQL (manual, "Database File Layout"): process id, directory, start time, port, socket directory, …
-    const lines = (await readIfThere(path.join(directory, 'postmaster.pid')))?.split('\n') ?? [];
+    const lines =
+      (await ifExists(fs.readFile(path.join(directory, 'postmaster.pid'), 'utf8')))?.split('\n') ?? [];
     const [pid, , , port, host] = lines;
     if (host === undefined || host === '' || !isPostgresIn(Number(pid), directory)) continue;
     return { host, port: Number(port), user: serviceName, database: serviceName };

@@ -5,7 +5,6 @@ import path from 'node:path';
 import { errorCode } from '../../lib/errors.js';
 import { whyUnreachable } from './account.js';
 import { ClusterError } from './errors.js';
-import { isMissing } from './files.js';
 import type { Place } from './place.js';
 
 /** Longest path of a Unix socket, in bytes: sun_path without its closing zero. */
@@ -44,7 +43,7 @@ async function makePrivate(directory: string, place: Place): Promise<string | un
     await fs.mkdir(directory, { mode: 0o700 });
     if (account.foreign) await fs.chown(directory, account.uid, account.gid);
   } catch (error) {
-    if (isMissing(error)) return 'its parent does not exist';
+    if (errorCode(error) === 'ENOENT') return 'its parent does not exist';
     if (errorCode(error) !== 'EEXIST') throw error;
   }
   const stat = await fs.lstat(directory);

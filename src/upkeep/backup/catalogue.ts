@@ -1,7 +1,8 @@
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { replaceFile } from '../../lib/durable-files.js';
-import { errorCode, messageOf } from '../../lib/errors.js';
+import { messageOf } from '../../lib/errors.js';
+import { ifExists } from '../../lib/if-exists.js';
 import { type UtcTime, utcTimeFromMs } from '../../lib/time.js';
 import { BackupFileError, NoSuchBackupError } from './errors.js';
 import { idsIn, pathsOf, remove } from './files.js';
@@ -123,20 +124,15 @@ export class BackupCatalogue {
   }
 
   async #openFile(id: string): Promise<FileHandle> {
-    try {
-      return await open(this.fileOf(id));
-    } catch (error) {
-      if (errorCode(error) === 'ENOENT') throw new NoSuchBackupError(id);
-      throw error;
-    }
+    const file = await ifExists(open(this.fileOf(id)));
+    if (file === undefined) throw new NoSuchBackupError(id);
+    return file;
   }
 
   async #sizeOf(id: string): Promise<number | null> {
     try {
-      const { size } = await stat(this.fileOf(id));
-      return size;
+      return (await ifExists(stat(this.fileOf(id))))?.size ?? null;
     } catch (error) {
-      if (errorCode(error) === 'ENOENT') return null;
       throw new Error(`the backup ${id} cannot be looked at: ${messageOf(error)}`, { cause: error });
     }
   }

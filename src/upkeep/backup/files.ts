@@ -14,7 +14,7 @@ import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DirectoryInUseError, type DirectoryLock, lockDirectory } from '../../lib/directory-lock.js';
 import { publish, syncDirectory } from '../../lib/durable-files.js';
-import { errorCode } from '../../lib/errors.js';
+import { ifExists } from '../../lib/if-exists.js';
 import { isBackupId } from './ids.js';
 
 const FILE = '.sql.gz';
@@ -93,11 +93,7 @@ export async function sweep(directory: string): Promise<void> {
  */
 export async function remove(directory: string, id: string): Promise<void> {
   const paths = pathsOf(directory, id);
-  try {
-    await publish(paths.manifest, paths.partialManifest);
-  } catch (error) {
-    if (errorCode(error) !== 'ENOENT') throw error;
-  }
+  await ifExists(publish(paths.manifest, paths.partialManifest));
   await rm(paths.file, { force: true });
   await rm(paths.partialFile, { force: true });
   await rm(paths.newManifest, { force: true });
@@ -106,13 +102,8 @@ export async function remove(directory: string, id: string): Promise<void> {
 }
 
 async function namesIn(directory: string): Promise<string[]> {
-  try {
-    return await readdir(directory);
-  } catch (error) {
-    // No backup was ever made.
-    if (errorCode(error) === 'ENOENT') return [];
-    throw error;
-  }
+  // Before the first backup there is no directory.
+  return (await ifExists(readdir(directory))) ?? [];
 }
 
 function idsWith(names: readonly string[], endings: readonly string[]): string[] {
