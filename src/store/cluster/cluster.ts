@@ -5,23 +5,23 @@
  *        ▲                    │            │              │
  *        └──── stopping ◄─────┴── stop() ──┴──────────────┘
  *
- * Start: find a place (place.ts), claim it (owner.ts), clear away what an earlier life left (eviction.ts), make the
- * cluster if there is none (initialise.ts), spawn (postmaster.ts), wait for an answer (readiness.ts), put roles and
+ * Start: find a place (data-directory.ts), claim it (owner.ts), clear away what an earlier life left (orphans.ts), make the
+ * cluster if there is none (initdb.ts), spawn (postmaster.ts), wait for an answer (launch.ts), put roles and
  * database in order (roles.ts).
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { analystPassword, analystPasswordFile } from './analyst-password.js';
 import { endProcesses } from './endings.js';
 import { ClusterError, ClusterInUseError, ClusterStoppedError } from './errors.js';
-import { evict } from './eviction.js';
+import { evict } from './orphans.js';
 import { defaultFallback } from './fallback.js';
-import { initialise, superuser, writeAuthentication } from './initialise.js';
+import { initialise, superuser, writeAuthentication } from './initdb.js';
 import type { Log } from './log.js';
 import { claimCluster, ownsCluster, releaseCluster } from './owner.js';
-import { choosePlace, type Place } from './place.js';
+import { choosePlace, type Place } from './data-directory.js';
 import { Postmaster, type PostmasterOptions } from './postmaster.js';
-import { postgresProcessesIn } from './process-table.js';
-import { waitUntilReady, withClient, type Address } from './readiness.js';
+import { postgresProcessesIn } from './processes.js';
+import { waitUntilReady, withClient, type Address } from './launch.js';
 import { ensureAnalyst, ensureServiceDatabase, serviceName } from './roles.js';
 import { removeSocketDirectory, socketDirectory } from './socket.js';
 

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ClusterError } from './errors.js';
-import { signal } from './process-table.js';
+import { signal } from './processes.js';
 
 /** How long each request to end may take before the next, harsher one. */
 const patienceMs = 5_000;

@@ -8,7 +8,7 @@ import fs from 'node:fs/promises';
 import { errorCode } from '../../lib/errors.js';
 import { ifExists } from '../../lib/if-exists.js';
 import { ClusterInUseError } from './errors.js';
-import { identityOf } from './process-table.js';
+import { identityOf } from './processes.js';
 
 interface Owner {
   readonly pid: number;

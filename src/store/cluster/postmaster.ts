@@ -5,9 +5,9 @@ import { runAs } from './account.js';
 import { endProcesses } from './endings.js';
 import { programEnvironment } from './environment.js';
 import type { Log } from './log.js';
-import { dyingWithUs } from './parent-death.js';
-import type { Place } from './place.js';
-import { postgresProcessesIn } from './process-table.js';
+import { dyingWithUs } from './programs.js';
+import type { Place } from './data-directory.js';
+import { postgresProcessesIn } from './processes.js';
 import { ServerLog } from './server-log.js';
 
 export interface PostmasterOptions {

@@ -2,9 +2,9 @@ import fs from 'node:fs/promises';
 import path from 'node:path';
 import { ifExists } from '../../lib/if-exists.js';
 import { defaultFallback } from './fallback.js';
-import { possiblePlaces } from './place.js';
-import { isPostgresIn } from './process-table.js';
-import type { Address } from './readiness.js';
+import { possiblePlaces } from './data-directory.js';
+import { isPostgresIn } from './processes.js';
+import type { Address } from './launch.js';
 import { serviceName } from './roles.js';
 
 /**

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { errorCode } from '../../lib/errors.js';
 import { whyUnreachable } from './account.js';
 import { ClusterError } from './errors.js';
-import type { Place } from './place.js';
+import type { Place } from './data-directory.js';
 
 /** Longest path of a Unix socket, in bytes: sun_path without its closing zero. */
 const longestPath = process.platform === 'darwin' ? 103 : 107;

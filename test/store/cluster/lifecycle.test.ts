@@ -8,8 +8,8 @@ import t from 'tap';
 import { runAs } from '../../../src/store/cluster/account.js';
 import type { Restart } from '../../../src/store/cluster/cluster.js';
 import { ClusterInUseError, ClusterStoppedError } from '../../../src/store/cluster/errors.js';
-import { choosePlace, type Place } from '../../../src/store/cluster/place.js';
-import { isAlive, postgresProcessesIn } from '../../../src/store/cluster/process-table.js';
+import { choosePlace, type Place } from '../../../src/store/cluster/data-directory.js';
+import { isAlive, postgresProcessesIn } from '../../../src/store/cluster/processes.js';
 import { findRunningCluster } from '../../../src/store/cluster/running.js';
 import { ServerLog } from '../../../src/store/cluster/server-log.js';
 import {

@@ -9,7 +9,7 @@ import { ifExists } from '../../lib/if-exists.js';
 import { endProcesses } from './endings.js';
 import { ClusterInUseError } from './errors.js';
 import type { Log } from './log.js';
-import { isAlive, isPostgresIn, parentOf, postgresProcessesIn } from './process-table.js';
+import { isAlive, isPostgresIn, parentOf, postgresProcessesIn } from './processes.js';
 
 interface LockFile {
   readonly pid: number;

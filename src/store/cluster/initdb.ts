@@ -8,8 +8,8 @@ import { ifExists } from '../../lib/if-exists.js';
 import { runAs } from './account.js';
 import { programEnvironment } from './environment.js';
 import { ClusterError, ClusterStoppedError } from './errors.js';
-import { dyingWithUs } from './parent-death.js';
-import type { Place } from './place.js';
+import { dyingWithUs } from './programs.js';
+import type { Place } from './data-directory.js';
 
 /** The superuser, for setting up: the service itself never works as it. */
 export const superuser = 'postgres';

@@ -11,7 +11,7 @@ import {
   findInstallation,
 } from '../../../src/store/cluster/installation.js';
 import { createPool } from '../../../src/store/database.js';
-import { postgresProcessesIn } from '../../../src/store/cluster/process-table.js';
+import { postgresProcessesIn } from '../../../src/store/cluster/processes.js';
 import {
   announcement,
   isRoot,
