@@ -32,6 +32,8 @@ export class DirectoryInUseError extends Error {
 }
 
 export interface DirectoryLock {
+  /** Whether the last to hold it was killed, so that what it had begun may still be under way. */
+  readonly inherited: boolean;
   /** Can be called again. */
   release(): Promise<void>;
 }
@@ -81,6 +83,7 @@ class Candidate implements DirectoryLock {
   readonly #server: Server;
   readonly #callers = new Set<Socket>();
   #holding = false;
+  #inherited = false;
   #released: Promise<void> | null = null;
 
   static async run(directory: string, place: SocketPlace): Promise<DirectoryLock> {
@@ -104,6 +107,10 @@ class Candidate implements DirectoryLock {
       this.#callers.add(caller);
       caller.write(this.#holding ? 'H' : 'S');
     });
+  }
+
+  get inherited(): boolean {
+    return this.#inherited;
   }
 
   release(): Promise<void> {
@@ -137,7 +144,10 @@ class Candidate implements DirectoryLock {
       }
       const answer = await ask(join(this.place.shortPath, file), name > this.#name);
       if (answer === 'in use') return false;
-      if (answer === 'dead') await rm(join(this.place.path, file), { force: true });
+      if (answer === 'dead') {
+        this.#inherited = true;
+        await rm(join(this.place.path, file), { force: true });
+      }
     }
     return true;
   }

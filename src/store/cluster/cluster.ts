@@ -5,19 +5,20 @@
  *        ▲                    │            │              │
  *        └──── stopping ◄─────┴── stop() ──┴──────────────┘
  *
- * Start: find a place (data-directory.ts), claim it (owner.ts), clear away what an earlier life left (orphans.ts), make the
- * cluster if there is none (initdb.ts), spawn (postmaster.ts), wait for an answer (launch.ts), put roles and
+ * Start: find a place (data-directory.ts), lock it (lib/directory-lock), clear away what an earlier life left (orphans.ts), make
+ * the cluster if there is none (initdb.ts), spawn (postmaster.ts), wait for an answer (launch.ts), put roles and
  * database in order (roles.ts).
  */
+import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { type DirectoryLock, lockDirectory } from '../../lib/directory-lock.js';
 import { analystPassword, analystPasswordFile } from './analyst-password.js';
 import { endProcesses } from './endings.js';
-import { ClusterError, ClusterInUseError, ClusterStoppedError } from './errors.js';
+import { ClusterError, ClusterStoppedError } from './errors.js';
 import { evict } from './orphans.js';
 import { defaultFallback } from './fallback.js';
 import { initialise, superuser, writeAuthentication } from './initdb.js';
 import type { Log } from './log.js';
-import { claimCluster, ownsCluster, releaseCluster } from './owner.js';
 import { choosePlace, type Place } from './data-directory.js';
 import { Postmaster, type PostmasterOptions } from './postmaster.js';
 import { postgresProcessesIn } from './processes.js';
@@ -65,8 +66,8 @@ export interface Cluster {
   /**
    * Resolves when PostgreSQL answers and the service's database is there. While it starts or runs, a further call
    * gets the same promise. After a failure it can be called again.
-   * @throws ClusterInUseError when another live service has the data directory; ClusterStoppedError when `stop()`
-   * came first; ClusterError with the reason when it cannot run here
+   * @throws DirectoryInUseError when another process has the data directory; ClusterStoppedError when `stop()` came
+   * first; ClusterError with the reason when it cannot run here
    */
   start(): Promise<StartedCluster>;
   /** Resolves when no process is left. May be called at any time, any number of times. */
@@ -90,6 +91,8 @@ const heldLock = /lock file|shared memory block/;
 /** What stays the same from start to stop, restarts included. */
 interface Site {
   readonly place: Place;
+  /** Of the directory above the cluster, which may not be there yet. */
+  readonly lock: DirectoryLock;
   readonly server: PostmasterOptions;
   /** The superuser's, in a database that is always there. */
   readonly address: Address;
@@ -106,7 +109,7 @@ class EmbeddedCluster implements Cluster {
   #abort = new AbortController();
   /** Starts and stops happen one after another: each waits for this. Never rejects. */
   #previous: Promise<unknown> = Promise.resolve();
-  /** Set while the directory is claimed by us and PostgreSQL is up or being restarted. */
+  /** Set while the directory is locked by us and PostgreSQL is up or being restarted. */
   #site: Site | undefined;
   #postmaster: Postmaster | undefined;
   /** Ends when PostgreSQL is not to be restarted any more. */
@@ -152,12 +155,12 @@ class EmbeddedCluster implements Cluster {
     let site: Site | undefined;
     try {
       const place = await choosePlace(dataDir, this.#options.fallbackDirectory ?? defaultFallback);
-      const { inherited } = await claimCluster(place.directory);
-      site = await this.#prepare(place, inherited, signal).catch(async (error: unknown) => {
-        await releaseCluster(place.directory);
+      const lock = await lockDirectory(path.dirname(place.directory));
+      site = await this.#prepare(place, lock, signal).catch(async (error: unknown) => {
+        await lock.release();
         throw error;
       });
-      this.#postmaster = await this.#launch(site, signal);
+      this.#postmaster = await this.#launch(site, lock.inherited, signal);
       const connection = await this.#ensureDatabase(site);
       this.#site = site;
       this.#supervision = this.#supervise(site, signal);
@@ -200,13 +203,13 @@ class EmbeddedCluster implements Cluster {
     this.#supervision = undefined;
     this.#site = undefined;
     await removeSocketDirectory(site.place, site.server.socketDirectory);
-    await releaseCluster(site.place.directory);
+    await site.lock.release();
   }
 
-  /** Everything before PostgreSQL can be spawned, in a directory that is claimed. */
-  async #prepare(place: Place, inherited: boolean, signal: AbortSignal): Promise<Site> {
+  /** Everything before PostgreSQL can be spawned, in a directory that is locked. */
+  async #prepare(place: Place, lock: DirectoryLock, signal: AbortSignal): Promise<Site> {
     const { settings = {}, port } = this.#options;
-    await evict(place.directory, inherited, this.#log);
+    await evict(place.directory, lock.inherited, this.#log);
     const made = await initialise(place, settings['fsync'] !== 'off', signal);
     if (made) this.#log.info({ directory: place.directory }, 'made a new PostgreSQL cluster');
     failIfStopped(signal);
@@ -225,11 +228,11 @@ class EmbeddedCluster implements Cluster {
       user: superuser,
       database: 'postgres',
     };
-    return { place, server, address };
+    return { place, lock, server, address };
   }
 
   /** A PostgreSQL that answers. */
-  async #launch(site: Site, signal: AbortSignal): Promise<Postmaster> {
+  async #launch(site: Site, inherited: boolean, signal: AbortSignal): Promise<Postmaster> {
     const deadline = Date.now() + lockPatienceMs;
     for (;;) {
       failIfStopped(signal);
@@ -248,7 +251,7 @@ class EmbeddedCluster implements Cluster {
         if (!(error instanceof ClusterError) || !heldLock.test(text) || Date.now() > deadline) throw error;
       }
       await sleep(firstBackoffMs);
-      await evict(site.place.directory, true, this.#log);
+      await evict(site.place.directory, inherited, this.#log);
     }
   }
 
@@ -295,13 +298,10 @@ class EmbeddedCluster implements Cluster {
   }
 
   async #relaunch(site: Site, signal: AbortSignal): Promise<Postmaster | undefined> {
-    const { directory } = site.place;
     try {
-      // Evicting from a cluster that somebody took from us would be a fight without end.
-      if (!(await ownsCluster(directory)))
-        throw new ClusterInUseError(`The cluster in ${directory} has a new owner.`);
-      await evict(directory, true, this.#log);
-      return await this.#launch(site, signal);
+      // Ours has ended: one that runs now is none of ours, and no orphan either.
+      await evict(site.place.directory, false, this.#log);
+      return await this.#launch(site, false, signal);
     } catch (error) {
       if (!signal.aborted) this.#log.error({ err: error }, 'PostgreSQL could not be started again');
       return undefined;

@@ -19,13 +19,14 @@ interface LockFile {
 /**
  * Stops an orphaned postmaster, waits for the processes of a killed one, and removes a lock file whose process id
  * means something else by now.
- * @param ours the cluster's last owner is this service or a dead one, so whatever runs there is an orphan
+ * Only for the holder of the lock: whatever a living service of ours runs, it runs under that.
+ * @param inherited the service that held the lock before was killed, so what runs there is its orphan
  * @throws ClusterInUseError when somebody else runs it
  */
-export async function evict(directory: string, ours: boolean, log: Log): Promise<void> {
+export async function evict(directory: string, inherited: boolean, log: Log): Promise<void> {
   const lock = await readLockFile(directory);
   if (lock && isAlive(lock.pid) && isPostgresIn(lock.pid, directory)) {
-    if (!ours && parentOf(lock.pid) !== 1) {
+    if (!inherited && parentOf(lock.pid) !== 1) {
       throw new ClusterInUseError(
         `The cluster in ${directory} is run by PostgreSQL process ${lock.pid}, which no service of ours started.`,
       );

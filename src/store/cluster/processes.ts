@@ -12,7 +12,6 @@ interface Stat {
   readonly command: string;
   readonly state: string;
   readonly parent: number;
-  readonly startTicks: string;
 }
 
 /** Whether `pid` runs. A zombie does not. */
@@ -27,14 +26,6 @@ export function isAlive(pid: number): boolean {
   } catch (error) {
     return errorCode(error) === 'EPERM';
   }
-}
-
-/** A text that no other process, before or after, has in common with `pid`; undefined when it does not run. */
-export function identityOf(pid: number): string | undefined {
-  if (!isAlive(pid)) return undefined;
-  if (!hasProc) return ps(pid, 'lstart=');
-  const boot = readText('/proc/sys/kernel/random/boot_id')?.trim() ?? '';
-  return `${boot}/${readStat(pid)?.startTicks ?? ''}`;
 }
 
 export function parentOf(pid: number): number | undefined {
@@ -71,12 +62,12 @@ export function signal(pid: number, name: NodeJS.Signals): boolean {
 
 function readStat(pid: number): Stat | undefined {
   const text = readText(`/proc/${pid}/stat`);
-  // "pid (command) state ppid …": the command may hold spaces and parentheses itself; field 22 is the start time.
+  // "pid (command) state ppid …": the command may hold spaces and parentheses itself.
   const match = /^\d+ \((.*)\) (.*)$/s.exec(text ?? '');
   if (!match) return undefined;
   const [, command = '', rest = ''] = match;
-  const fields = rest.split(' ');
-  return { command, state: fields[0] ?? '', parent: Number(fields[1]), startTicks: fields[19] ?? '' };
+  const [state = '', parent] = rest.split(' ');
+  return { command, state, parent: Number(parent) };
 }
 
 function workingDirectory(pid: number): string | undefined {

@@ -1,10 +1,13 @@
 import { spawn, execFile } from 'node:child_process';
+import { once } from 'node:events';
 import fs from 'node:fs/promises';
 import path from 'node:path';
 import { PassThrough } from 'node:stream';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import pg from 'pg';
 import t from 'tap';
+import { DirectoryInUseError } from '../../../src/lib/directory-lock.js';
 import { runAs } from '../../../src/store/cluster/account.js';
 import type { Restart } from '../../../src/store/cluster/cluster.js';
 import { ClusterInUseError, ClusterStoppedError } from '../../../src/store/cluster/errors.js';
@@ -137,18 +140,13 @@ await t.test('a session that cannot end does not hold up the stop for ever', asy
 await t.test('a second service on the same directory is refused, in this process or another', async (t) => {
   const cluster = testCluster(t, { dataDir });
   const { connection } = await cluster.start();
-  await t.rejects(testCluster(t, { dataDir }).start(), ClusterInUseError);
+  await t.rejects(testCluster(t, { dataDir }).start(), DirectoryInUseError);
   t.strictSame(await query(connection, 'SELECT 1'), [1], 'the first is not disturbed');
   await cluster.stop();
 
   const service = spawnService(t, dataDir);
   const other = await announcement(service);
-  await t.rejects(
-    cluster.start(),
-    new ClusterInUseError(
-      `The cluster in ${dataDir} is in use by the service with process id ${service.pid ?? 0}.`,
-    ),
-  );
+  await t.rejects(cluster.start(), new DirectoryInUseError(directory));
   t.strictSame(await query(other.connection, 'SELECT 1'), [1]);
 
   await t.test(
@@ -208,8 +206,21 @@ await t.test('a PostgreSQL that somebody else runs is left alone', async (t) => 
   );
   await t.rejects(testCluster(t, { dataDir }).start(), ClusterInUseError);
   t.ok(isAlive(theirs.pid ?? 0));
-  theirs.kill('SIGINT');
-  await gone;
+
+  await t.test(
+    'unless a killed service left its lock: then it is an orphan, whoever adopted it',
+    async (t) => {
+      const holder = fileURLToPath(new URL('../../lib/directory-lock-holder.ts', import.meta.url));
+      const killed = spawn(process.execPath, ['--import', 'tsx', holder, directory], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+      await once(killed.stdout, 'data');
+      await t.rejects(testCluster(t, { dataDir }).start(), DirectoryInUseError);
+      await kill(killed);
+      await testCluster(t, { dataDir }).start();
+      await gone;
+    },
+  );
 });
 
 await t.test(
