@@ -1,36 +1,62 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import pg from 'pg';
-import { toError } from '../../lib/errors.js';
-import { ClusterError, ClusterStoppedError } from './errors.js';
-import type { Postmaster } from './postmaster.js';
+import { sleep } from '../../lib/backoff.js';
+import { messageOf, toError } from '../../lib/errors.js';
+import { ClusterError } from './errors.js';
+import { stopOrphans } from './orphans.js';
+import { Postmaster, type ServerOptions } from './postmaster.js';
+import { superuser } from './roles.js';
+import { type Address, withClient } from './socket.js';
 
-export interface Address {
-  /** The directory of the socket. */
-  readonly host: string;
-  readonly port: number;
-  readonly user: string;
-  readonly database: string;
-}
-
+/** What is left of a killed PostgreSQL may hold its locks for a moment longer than its processes are visible. */
+const lockPatienceMs = 15_000;
+const lockPollMs = 100;
+const heldLock = /lock file|shared memory block/;
 /** For a server that neither answers nor says that it is starting. Recovery after a crash may take any time. */
 const silenceDeadlineMs = 60_000;
-const connectTimeoutMs = 5_000;
 const startingUp = '57P03';
 
+/** The superuser's address, in a database that is always there. */
+export function superuserAddress({ socketDirectory, port }: ServerOptions): Address {
+  return { host: socketDirectory, port, user: superuser, database: 'postgres' };
+}
+
 /**
- * Resolves as soon as PostgreSQL answers a query.
- * @throws ClusterError when it exits instead, or is silent for too long; ClusterStoppedError when aborted
+ * Starts PostgreSQL where `stopOrphans` has been.
+ * @param inherited the service that held the lock before was killed
+ * @returns one that answers
+ * @throws the reason of `signal` when aborted, ClusterError when it cannot run here
  */
-export async function waitUntilReady(
-  postmaster: Postmaster,
-  address: Address,
+export async function launch(
+  server: ServerOptions,
+  inherited: boolean,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<Postmaster> {
+  const deadline = Date.now() + lockPatienceMs;
+  for (;;) {
+    signal.throwIfAborted();
+    const postmaster = await Postmaster.spawn(server);
+    try {
+      await waitUntilReady(postmaster, superuserAddress(server), signal);
+      return postmaster;
+    } catch (error) {
+      await postmaster.stop(0);
+      const text = messageOf(error);
+      if (text.includes('Address already in use')) {
+        throw new ClusterError(`EMBEDDED_PORT ${server.port} is taken by another program.`, { cause: error });
+      }
+      if (!(error instanceof ClusterError) || !heldLock.test(text) || Date.now() > deadline) throw error;
+    }
+    await sleep(lockPollMs, signal);
+    await stopOrphans(server.data.path, inherited, server.log);
+  }
+}
+
+/** @throws ClusterError when it exits instead of answering, or is silent for too long; the reason of `signal` */
+async function waitUntilReady(postmaster: Postmaster, address: Address, signal: AbortSignal): Promise<void> {
   let waitMs = 10;
   let silentSince = Date.now();
   for (;;) {
     const failure = await probe(address);
-    if (signal.aborted) throw new ClusterStoppedError('stopped while PostgreSQL was starting');
+    signal.throwIfAborted();
     if (failure === undefined) return;
     if (postmaster.gone) {
       const reason = await postmaster.exited;
@@ -42,21 +68,8 @@ export async function waitUntilReady(
     if (Date.now() - silentSince > silenceDeadlineMs) {
       throw new ClusterError(`PostgreSQL does not answer: ${failure.message}`, { cause: failure });
     }
-    await sleep(waitMs, undefined, { signal }).catch(() => undefined);
+    await sleep(waitMs, signal);
     waitMs = Math.min(waitMs * 1.5, 200);
-  }
-}
-
-/** A client that is open while `use` runs. */
-export async function withClient<T>(address: Address, use: (client: pg.Client) => Promise<T>): Promise<T> {
-  const client = new pg.Client({ ...address, connectionTimeoutMillis: connectTimeoutMs });
-  // A connection that breaks fails the query too; without a listener it would end the process.
-  client.on('error', () => undefined);
-  await client.connect();
-  try {
-    return await use(client);
-  } finally {
-    await client.end();
   }
 }
 

@@ -8,13 +8,14 @@ import { promisify } from 'node:util';
 import pg from 'pg';
 import t from 'tap';
 import { DirectoryInUseError } from '../../../src/lib/directory-lock.js';
-import { runAs } from '../../../src/store/cluster/account.js';
-import type { Restart } from '../../../src/store/cluster/cluster.js';
 import { ClusterInUseError, ClusterStoppedError } from '../../../src/store/cluster/errors.js';
-import { choosePlace, type Place } from '../../../src/store/cluster/data-directory.js';
-import { isAlive, postgresProcessesIn } from '../../../src/store/cluster/processes.js';
+import { defaultFallback, resolveDataDirectory } from '../../../src/store/cluster/data-directory.js';
+import { installationFor } from '../../../src/store/cluster/installation.js';
+import { isAlive, isPostgresIn, postgresProcessesIn } from '../../../src/store/cluster/processes.js';
 import { findRunningCluster } from '../../../src/store/cluster/running.js';
+import { runAs } from '../../../src/store/cluster/programs.js';
 import { ServerLog } from '../../../src/store/cluster/server-log.js';
+import type { Restart } from '../../../src/store/cluster/supervise.js';
 import {
   announcement,
   kill,
@@ -30,8 +31,9 @@ const directory = await temporaryDirectory(t);
 const dataDir = path.join(directory, 'postgres');
 
 /** The programs and the account of the cluster, to do by hand what nobody should. */
-function place(): Promise<Place> {
-  return choosePlace(dataDir, '/var/lib/call-logger');
+async function byHand() {
+  const { account } = await resolveDataDirectory(dataDir, defaultFallback);
+  return { account, ...(await installationFor(account, defaultFallback)) };
 }
 
 await t.test(
@@ -173,19 +175,19 @@ await t.test('a second service on the same directory is refused, in this process
 });
 
 await t.test('an orphaned PostgreSQL is stopped and replaced', async (t) => {
-  const { installation, account } = await place();
+  const { installation, account } = await byHand();
   const options = { ...runAs(account), cwd: '/' };
   const settings = `-c fsync=off -c listen_addresses= -c unix_socket_directories=${dataDir}`;
   const start = ['start', '-w', '-D', dataDir, '-o', settings, '-l', '/dev/null'];
   await promisify(execFile)(path.join(installation.directory, 'bin', 'pg_ctl'), start, options);
   const orphan = await postmasterPid(dataDir);
   const { connection } = await testCluster(t, { dataDir }).start();
-  t.notOk(isAlive(orphan));
+  t.notOk(isPostgresIn(orphan, dataDir));
   t.strictSame(await query(connection, 'SELECT max(value) FROM kept'), [5]);
 });
 
 await t.test('a PostgreSQL that somebody else runs is left alone', async (t) => {
-  const { installation, account } = await place();
+  const { installation, account } = await byHand();
   const args = [
     '-D',
     dataDir,
@@ -226,7 +228,7 @@ await t.test('a PostgreSQL that somebody else runs is left alone', async (t) => 
 await t.test(
   'a lock file whose process id was given to another program does not stop the start',
   async (t) => {
-    const unrelated = spawn('sleep', ['60'], { ...runAs((await place()).account), stdio: 'ignore' });
+    const unrelated = spawn('sleep', ['60'], { ...runAs((await byHand()).account), stdio: 'ignore' });
     t.teardown(() => unrelated.kill());
     await fs.writeFile(
       path.join(dataDir, 'postmaster.pid'),
