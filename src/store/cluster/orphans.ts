@@ -1,6 +1,6 @@
 /**
- * Making sure that nothing of an earlier life works on a cluster before a new postmaster starts there. Two sets of
- * PostgreSQL processes on one directory destroy it, so in doubt this refuses.
+ * Makes sure that no PostgreSQL process of an earlier run is left in a data directory before a new one starts there.
+ * Two sets of processes on one directory destroy it, so in doubt this refuses.
  */
 import fs from 'node:fs/promises';
 import net from 'node:net';
@@ -25,7 +25,7 @@ export async function stopOrphans(directory: string, inherited: boolean, log: Lo
         `The cluster in ${directory} is run by PostgreSQL process ${lock.pid}, which no service of ours started.`,
       );
     }
-    log.warn({ pid: lock.pid }, 'stopping an orphaned PostgreSQL: its service was killed');
+    log.warn({ pid: lock.pid }, 'stopping an orphaned PostgreSQL');
     await terminate(
       () => [lock.pid].filter((pid) => isPostgresIn(pid, directory)),
       ['SIGINT', 'SIGQUIT', 'SIGKILL'],

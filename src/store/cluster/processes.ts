@@ -1,5 +1,5 @@
 /**
- * The processes of the system, looked for and ended. What is known of them is from /proc where there is one, else from `ps`.
+ * The processes of the system, from /proc where there is one, else from `ps`; and how they are ended.
  * Every answer may be out of date when it arrives; a process id alone identifies nothing, as ids are used again.
  */
 import { execFileSync } from 'node:child_process';

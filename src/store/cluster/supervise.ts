@@ -48,9 +48,7 @@ export async function supervise(
     if (next === undefined) return;
     running = next;
     if (signal.aborted) continue;
-    const restart = { reason, downMs: Date.now() - downSince };
-    server.log.info(restart, 'PostgreSQL answers again');
-    onRestart(restart);
+    onRestart({ reason, downMs: Date.now() - downSince });
   }
 }
 
