@@ -168,7 +168,7 @@ function embedded(
     port: config.embeddedPort,
     log,
     onRestart: (restart) => {
-      log.warn(restart, 'PostgreSQL was started again');
+      log.warn(restart, 'PostgreSQL restarted');
     },
   });
   undo.push('cluster', () => cluster.stop());

@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { ConfigReader } from '../config/reader.js';
-import { errorCode } from '../lib/errors.js';
+import { ifExists } from '../lib/if-exists.js';
 import { utcTimeFromMs } from '../lib/time.js';
 import type { ConnectionTarget } from '../store/database.js';
 import { inTransaction } from '../store/transaction.js';
@@ -88,12 +88,10 @@ function fileOf({ words, config }: Call): string {
 }
 
 async function sizeOf(file: string): Promise<number> {
-  try {
-    return (await stat(file)).size;
-  } catch (error) {
-    if (errorCode(error) !== 'ENOENT') throw error;
+  const found = await ifExists(stat(file));
+  if (found === undefined)
     throw new UsageError(`there is no file, and no backup in DATA_DIR/backups, called ${file}`);
-  }
+  return found.size;
 }
 
 /** @throws UsageError, without showing the URL, which may hold a password */

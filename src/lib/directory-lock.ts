@@ -32,6 +32,8 @@ export class DirectoryInUseError extends Error {
 }
 
 export interface DirectoryLock {
+  /** Whether the last to hold it was killed, so that what it had begun may still be under way. */
+  readonly inherited: boolean;
   /** Can be called again. */
   release(): Promise<void>;
 }
@@ -42,23 +44,23 @@ const MAX_SOCKET_PATH_BYTES = 100;
 
 /** Takes the directory, which must exist, or rejects with DirectoryInUseError. Does not keep the process alive. */
 export async function lockDirectory(directory: string): Promise<DirectoryLock> {
-  const place = await socketPlace(directory);
+  const sockets = await socketDirectory(directory);
   try {
-    return await Candidate.run(directory, place);
+    return await Candidate.run(directory, sockets);
   } catch (error) {
-    await place.close();
+    await sockets.close();
     throw error;
   }
 }
 
 /** A directory for the sockets, and the same one by a name short enough for bind and connect. */
-interface SocketPlace {
+interface SocketDirectory {
   readonly path: string;
   readonly shortPath: string;
   close(): Promise<void>;
 }
 
-async function socketPlace(directory: string): Promise<SocketPlace> {
+async function socketDirectory(directory: string): Promise<SocketDirectory> {
   const path = await realpath(directory);
   const longest = Buffer.byteLength(join(path, fileName(randomBytes(8).toString('hex'), 'sock')));
   if (longest <= MAX_SOCKET_PATH_BYTES) return { path, shortPath: path, close: () => Promise.resolve() };
@@ -81,10 +83,11 @@ class Candidate implements DirectoryLock {
   readonly #server: Server;
   readonly #callers = new Set<Socket>();
   #holding = false;
+  #inherited = false;
   #released: Promise<void> | null = null;
 
-  static async run(directory: string, place: SocketPlace): Promise<DirectoryLock> {
-    const candidate = new Candidate(place);
+  static async run(directory: string, sockets: SocketDirectory): Promise<DirectoryLock> {
+    const candidate = new Candidate(sockets);
     try {
       await candidate.#appear();
       if (!(await candidate.#isAlone())) throw new DirectoryInUseError(directory);
@@ -96,7 +99,7 @@ class Candidate implements DirectoryLock {
     }
   }
 
-  private constructor(private readonly place: SocketPlace) {
+  private constructor(private readonly sockets: SocketDirectory) {
     this.#server = createServer((caller) => {
       caller.unref();
       caller.on('error', () => caller.destroy());
@@ -106,8 +109,12 @@ class Candidate implements DirectoryLock {
     });
   }
 
+  get inherited(): boolean {
+    return this.#inherited;
+  }
+
   release(): Promise<void> {
-    this.#released ??= this.#withdraw().then(() => this.place.close());
+    this.#released ??= this.#withdraw().then(() => this.sockets.close());
     return this.#released;
   }
 
@@ -116,28 +123,31 @@ class Candidate implements DirectoryLock {
       this.#server.once('error', reject);
       // A lock, not a door: nothing is served here.
       this.#server.listen(
-        { path: join(this.place.shortPath, fileName(this.#name, 'new')), exclusive: true },
+        { path: join(this.sockets.shortPath, fileName(this.#name, 'new')), exclusive: true },
         resolve,
       );
     });
     this.#server.unref();
-    const made = join(this.place.path, fileName(this.#name, 'new'));
+    const made = join(this.sockets.path, fileName(this.#name, 'new'));
     // Whoever may enter the directory may ask, or a file left by another user could never be told to be dead.
     await chmod(made, 0o666);
-    await rename(made, join(this.place.path, fileName(this.#name, 'sock')));
+    await rename(made, join(this.sockets.path, fileName(this.#name, 'sock')));
   }
 
   async #isAlone(): Promise<boolean> {
-    for (const file of await readdir(this.place.path)) {
+    for (const file of await readdir(this.sockets.path)) {
       const [, name, state] = /^lock\.([0-9a-f]{16})\.(new|sock)$/.exec(file) ?? [];
       if (name === undefined || name === this.#name) continue;
       if (state === 'new') {
-        await removeIfOld(join(this.place.path, file));
+        await removeIfOld(join(this.sockets.path, file));
         continue;
       }
-      const answer = await ask(join(this.place.shortPath, file), name > this.#name);
+      const answer = await ask(join(this.sockets.shortPath, file), name > this.#name);
       if (answer === 'in use') return false;
-      if (answer === 'dead') await rm(join(this.place.path, file), { force: true });
+      if (answer === 'dead') {
+        this.#inherited = true;
+        await rm(join(this.sockets.path, file), { force: true });
+      }
     }
     return true;
   }
@@ -148,8 +158,8 @@ class Candidate implements DirectoryLock {
   }
 
   async #withdraw(): Promise<void> {
-    await rm(join(this.place.path, fileName(this.#name, 'sock')), { force: true });
-    await rm(join(this.place.path, fileName(this.#name, 'new')), { force: true });
+    await rm(join(this.sockets.path, fileName(this.#name, 'sock')), { force: true });
+    await rm(join(this.sockets.path, fileName(this.#name, 'new')), { force: true });
     const closed = new Promise<void>((resolve) => {
       this.#server.close(() => {
         resolve();

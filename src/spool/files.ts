@@ -1,7 +1,7 @@
-import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { open, readdir, rename, rm } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
 import { lockDirectory } from '../lib/directory-lock.js';
+import { makeDirectory, syncDirectory } from '../lib/durable-files.js';
 
 /** All that the spool wants from a file. Methods reject with the system's error. */
 export interface SpoolFile {
@@ -63,25 +63,9 @@ class NodeFile implements SpoolFile {
   }
 }
 
-async function syncDirectory(directory: string): Promise<void> {
-  const handle = await open(directory, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
 /** The file system of this machine. Files are for their owner only: records may hold what senders consider private. */
 export const nodeFiles: SpoolFiles = {
-  async makeDirectory(directory) {
-    const firstMade = await mkdir(directory, { recursive: true, mode: 0o700 });
-    if (firstMade === undefined) return;
-    const top = dirname(firstMade);
-    for (let made = resolve(directory); made !== top && made !== dirname(made); made = dirname(made)) {
-      await syncDirectory(dirname(made));
-    }
-  },
+  makeDirectory,
   lock: lockDirectory,
   list: (directory) => readdir(directory),
   create: async (path) => new NodeFile(await open(path, 'wx+', 0o600)),

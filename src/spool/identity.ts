@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { errorCode } from '../lib/errors.js';
+import { ifExists } from '../lib/if-exists.js';
 import { SpoolFormatError } from './errors.js';
 import { readUpTo, writeAll } from './files.js';
 import type { SpoolFiles } from './files.js';
@@ -79,9 +80,7 @@ export async function writeIdentity(files: SpoolFiles, directory: string, identi
   const fields = { format: FORMAT, id, uncounted, created_at: createdAt, checksum: checksumOf(identity) };
   const text = `${JSON.stringify(fields, null, 2)}\n`;
   const aside = join(directory, `${FILE}.new`);
-  await files.remove(aside).catch((error: unknown) => {
-    if (errorCode(error) !== 'ENOENT') throw error;
-  });
+  await ifExists(files.remove(aside));
   const file = await files.create(aside);
   try {
     await writeAll(file, Buffer.from(text), 0);

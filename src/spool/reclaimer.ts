@@ -1,4 +1,5 @@
-import { errorCode, messageOf } from '../lib/errors.js';
+import { messageOf } from '../lib/errors.js';
+import { ifExists } from '../lib/if-exists.js';
 import type { SpoolFiles } from './files.js';
 import type { Segments } from './segments.js';
 import type { OnFault } from './types.js';
@@ -28,9 +29,7 @@ export class Reclaimer {
         const segment = this.segments.removable();
         if (!segment) break;
         if (segment.header && !segment.isUnreadable) {
-          await this.files.remove(segment.path).catch((error: unknown) => {
-            if (errorCode(error) !== 'ENOENT') throw error;
-          });
+          await ifExists(this.files.remove(segment.path));
         } else {
           // What was handed out is not all that lies there: left for a human.
           await this.files.rename(segment.path, segment.path.replace(/\.seg$/, '.bad'));

@@ -7,7 +7,8 @@ import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
-import { chooseAccount, runAs } from '../../src/store/cluster/account.js';
+import { chooseAccount } from '../../src/store/cluster/account.js';
+import { runAs } from '../../src/store/cluster/programs.js';
 import type { Teardown } from './postgres.js';
 
 const program = ['/usr/sbin/pgbouncer', '/usr/local/bin/pgbouncer', '/opt/homebrew/bin/pgbouncer'].find(

@@ -22,12 +22,14 @@ async function holder(directory: string): Promise<ChildProcess> {
 t.test('a second holder is refused while the first lives, and let in after it released', async (t) => {
   const directory = t.testdir();
   const first = await lockDirectory(directory);
+  t.equal(first.inherited, false);
   const error: unknown = await lockDirectory(directory).catch((reason: unknown) => reason);
   t.ok(error instanceof DirectoryInUseError);
   t.match(error, { directory, message: /another process is using/ });
   await first.release();
   await first.release();
   const second = await lockDirectory(directory);
+  t.equal(second.inherited, false);
   await second.release();
   t.same(readdirSync(directory), [], 'nothing is left behind');
 });
@@ -42,7 +44,11 @@ t.test('a process that was killed holds nothing', async (t) => {
   t.equal(readdirSync(directory).length, 1, 'its socket is still there');
   const lock = await lockDirectory(directory);
   t.equal(readdirSync(directory).length, 1, 'and is removed by the next');
+  t.equal(lock.inherited, true, 'who hears of it');
   await lock.release();
+  const next = await lockDirectory(directory);
+  t.equal(next.inherited, false, 'once');
+  await next.release();
 });
 
 t.test('a process that is stopped still holds', async (t) => {

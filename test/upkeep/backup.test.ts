@@ -576,6 +576,7 @@ t.test('another database of the server is found by its name, however the address
   );
   t.equal(other('postgres://u@/db?host=/run/x'), 'postgres://u@/other?host=/run/x');
   t.equal(other('postgres:///db?host=/run/x'), 'postgres:///other?host=/run/x');
+  t.equal(other('postgres://h'), 'postgres://h/other');
   t.strictSame(withDatabase({ host: '/run/x', port: 1, user: 'u', database: 'db' }, 'other'), {
     host: '/run/x',
     port: 1,

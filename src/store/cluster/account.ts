@@ -1,9 +1,5 @@
-import { execFile } from 'node:child_process';
 import fs from 'node:fs/promises';
-import { promisify } from 'node:util';
-import { messageOf } from '../../lib/errors.js';
 import { ClusterError } from './errors.js';
-import { programEnvironment } from './environment.js';
 
 /** The user of the operating system PostgreSQL runs as: it refuses to run as root. */
 export interface Account {
@@ -43,30 +39,4 @@ export async function chooseAccount(
   throw new ClusterError(
     `PostgreSQL does not run as root, and /etc/passwd has none of ${candidates.join(', ')}. ${advice}`,
   );
-}
-
-/** Options of `spawn` that make the child run as `account`. */
-export function runAs(account: Account): { uid?: number; gid?: number } {
-  return account.foreign ? { uid: account.uid, gid: account.gid } : {};
-}
-
-/** Runs a short program as `account`; undefined when it succeeds, else the reason why not. */
-export async function tryAs(account: Account, file: string, args: string[]): Promise<string | undefined> {
-  try {
-    await promisify(execFile)(file, args, {
-      ...runAs(account),
-      env: programEnvironment,
-      cwd: '/',
-      timeout: 30_000,
-    });
-    return undefined;
-  } catch (error) {
-    return messageOf(error);
-  }
-}
-
-/** Why `account` cannot work in `directory`; undefined when it can. */
-export async function whyUnreachable(account: Account, directory: string): Promise<string | undefined> {
-  if (!account.foreign) return undefined;
-  return tryAs(account, '/bin/sh', ['-c', 'cd "$1" && test -x .', 'sh', directory]);
 }

@@ -5,25 +5,31 @@
  *        ▲                    │            │              │
  *        └──── stopping ◄─────┴── stop() ──┴──────────────┘
  *
- * Start: find a place (place.ts), claim it (owner.ts), clear away what an earlier life left (eviction.ts), make the
- * cluster if there is none (initialise.ts), spawn (postmaster.ts), wait for an answer (readiness.ts), put roles and
- * database in order (roles.ts).
+ * Start: resolve the data directory (data-directory.ts) and the programs (installation.ts), lock it
+ * (lib/directory-lock.ts), stop orphans (orphans.ts), make the cluster if there is none (initdb.ts), start PostgreSQL
+ * (launch.ts), put roles and database in order (roles.ts), restart it whenever it ends (supervise.ts).
  */
-import { setTimeout as sleep } from 'node:timers/promises';
-import { analystPassword, analystPasswordFile } from './analyst-password.js';
-import { endProcesses } from './endings.js';
-import { ClusterError, ClusterInUseError, ClusterStoppedError } from './errors.js';
-import { evict } from './eviction.js';
-import { defaultFallback } from './fallback.js';
-import { initialise, superuser, writeAuthentication } from './initialise.js';
-import type { Log } from './log.js';
-import { claimCluster, ownsCluster, releaseCluster } from './owner.js';
-import { choosePlace, type Place } from './place.js';
-import { Postmaster, type PostmasterOptions } from './postmaster.js';
-import { postgresProcessesIn } from './process-table.js';
-import { waitUntilReady, withClient, type Address } from './readiness.js';
-import { ensureAnalyst, ensureServiceDatabase, serviceName } from './roles.js';
-import { removeSocketDirectory, socketDirectory } from './socket.js';
+import path from 'node:path';
+import { type DirectoryLock, lockDirectory } from '../../lib/directory-lock.js';
+import { type DataDirectory, defaultFallback, resolveDataDirectory } from './data-directory.js';
+import { ClusterStoppedError } from './errors.js';
+import { initialise } from './initdb.js';
+import { type Installation, installationFor } from './installation.js';
+import { launch, superuserAddress } from './launch.js';
+import { stopOrphans } from './orphans.js';
+import type { Postmaster, ServerOptions } from './postmaster.js';
+import { postgresProcessesIn, terminate } from './processes.js';
+import {
+  analystPassword,
+  analystPasswordFile,
+  ensureAnalyst,
+  ensureServiceDatabase,
+  serviceName,
+  writeAuthentication,
+} from './roles.js';
+import type { Log } from './server-log.js';
+import { type Address, removeSocketDirectory, socketDirectory, withClient } from './socket.js';
+import { type Restart, supervise } from './supervise.js';
 
 export interface ClusterOptions {
   /** DATA_DIR/postgres. */
@@ -41,18 +47,9 @@ export interface ClusterOptions {
   readonly fallbackDirectory?: string;
 }
 
-export interface Restart {
-  /** How PostgreSQL ended: a signal's name or an exit code. */
-  readonly reason: string;
-  readonly downMs: number;
-}
-
-/** Fits `pg`'s client and pool configuration. */
-export type ClusterConnection = Address;
-
 export interface StartedCluster {
   /** As the service's role, to the service's database. */
-  readonly connection: ClusterConnection;
+  readonly connection: Address;
   /** Where the data really lies. */
   readonly directory: string;
   /** What an operator would not expect, in whole sentences. */
@@ -65,8 +62,8 @@ export interface Cluster {
   /**
    * Resolves when PostgreSQL answers and the service's database is there. While it starts or runs, a further call
    * gets the same promise. After a failure it can be called again.
-   * @throws ClusterInUseError when another live service has the data directory; ClusterStoppedError when `stop()`
-   * came first; ClusterError with the reason when it cannot run here
+   * @throws DirectoryInUseError when another process has the data directory; ClusterStoppedError when `stop()` came
+   * first; ClusterError with the reason when it cannot run here
    */
   start(): Promise<StartedCluster>;
   /** Resolves when no process is left. May be called at any time, any number of times. */
@@ -81,41 +78,23 @@ export function createCluster(options: ClusterOptions): Cluster {
 const defaultStopDeadlineMs = 10_000;
 /** Names the socket file when there is no TCP port. */
 const socketPort = 5432;
-const firstBackoffMs = 100;
-const longestBackoffMs = 10_000;
-/** What is left of a killed PostgreSQL may hold its locks for a moment longer than its processes are visible. */
-const lockPatienceMs = 15_000;
-const heldLock = /lock file|shared memory block/;
-
-/** What stays the same from start to stop, restarts included. */
-interface Site {
-  readonly place: Place;
-  readonly server: PostmasterOptions;
-  /** The superuser's, in a database that is always there. */
-  readonly address: Address;
-}
 
 class EmbeddedCluster implements Cluster {
   readonly #options: ClusterOptions;
-  readonly #log: Log;
-  readonly #stopDeadlineMs: number;
   #state: ClusterState = 'stopped';
   /** The start that no stop() has followed yet; undefined after it failed. */
   #started: Promise<StartedCluster> | undefined;
-  /** Aborted by the stop() that ends #started. */
+  /** Aborted by the stop() that ends #started, or by its failure. */
   #abort = new AbortController();
   /** Starts and stops happen one after another: each waits for this. Never rejects. */
   #previous: Promise<unknown> = Promise.resolve();
-  /** Set while the directory is claimed by us and PostgreSQL is up or being restarted. */
-  #site: Site | undefined;
-  #postmaster: Postmaster | undefined;
-  /** Ends when PostgreSQL is not to be restarted any more. */
+  /** What a start has taken so far and #leave gives back. */
+  #lock: DirectoryLock | undefined;
+  #server: ServerOptions | undefined;
   #supervision: Promise<void> | undefined;
 
   constructor(options: ClusterOptions) {
     this.#options = options;
-    this.#log = options.log;
-    this.#stopDeadlineMs = options.stopDeadlineMs ?? defaultStopDeadlineMs;
   }
 
   get state(): ClusterState {
@@ -126,7 +105,7 @@ class EmbeddedCluster implements Cluster {
     if (this.#started) return this.#started;
     const abort = new AbortController();
     this.#abort = abort;
-    const started = this.#previous.then(() => this.#start(abort.signal));
+    const started = this.#previous.then(() => this.#start(abort));
     this.#started = started;
     this.#previous = started.catch(() => {
       if (this.#started === started) this.#started = undefined;
@@ -137,178 +116,108 @@ class EmbeddedCluster implements Cluster {
   async stop(): Promise<void> {
     if (this.#started) {
       this.#started = undefined;
-      this.#abort.abort();
-      const stopped = this.#previous.then(() => this.#stop());
+      this.#abort.abort(new ClusterStoppedError('stopped before PostgreSQL was started'));
+      const stopped = this.#previous.then(() => this.#leave());
       this.#previous = stopped.catch(() => undefined);
       return stopped;
     }
     await this.#previous;
   }
 
-  async #start(signal: AbortSignal): Promise<StartedCluster> {
-    const { dataDir, port } = this.#options;
-    failIfStopped(signal);
+  async #start(abort: AbortController): Promise<StartedCluster> {
+    const { dataDir, fallbackDirectory = defaultFallback, port } = this.#options;
+    const { signal } = abort;
+    signal.throwIfAborted();
     this.#state = 'starting';
-    let site: Site | undefined;
     try {
-      const place = await choosePlace(dataDir, this.#options.fallbackDirectory ?? defaultFallback);
-      const { inherited } = await claimCluster(place.directory);
-      site = await this.#prepare(place, inherited, signal).catch(async (error: unknown) => {
-        await releaseCluster(place.directory);
-        throw error;
-      });
-      this.#postmaster = await this.#launch(site, signal);
-      const connection = await this.#ensureDatabase(site);
-      this.#site = site;
-      this.#supervision = this.#supervise(site, signal);
+      const data = await resolveDataDirectory(dataDir, fallbackDirectory);
+      const programs = await installationFor(data.account, fallbackDirectory);
+      // The directory above, as the cluster itself may not be there yet.
+      const lock = await lockDirectory(path.dirname(data.path));
+      this.#lock = lock;
+      const server = await this.#prepare(data, programs.installation, lock.inherited, signal);
+      this.#server = server;
+      this.#supervise(await launch(server, lock.inherited, signal), server, signal);
+      const connection = await this.#ensureDatabase(superuserAddress(server));
       this.#state = 'running';
-      const notes = [...place.notes];
+      const notes = [...data.notes, ...programs.notes];
       if (port > 0) {
         const where = `127.0.0.1:${port} as role "analyst"`;
         notes.push(
           `Analysts can read the database on ${where}; the password is in ${analystPasswordFile(dataDir)}.`,
         );
       }
-      return { connection, directory: place.directory, notes };
+      return { connection, directory: data.path, notes };
     } catch (error) {
-      try {
-        if (site) await this.#leave(site);
-      } finally {
-        this.#state = 'stopped';
-      }
+      // Without effect after a stop(), whose reason it is then.
+      abort.abort(error);
+      await this.#leave();
+      signal.throwIfAborted();
       throw error;
     }
   }
 
-  async #stop(): Promise<void> {
-    if (!this.#site) return;
-    this.#state = 'stopping';
-    try {
-      await this.#leave(this.#site);
-    } finally {
-      this.#state = 'stopped';
-    }
-  }
-
-  /** Ends PostgreSQL and gives the directory back. */
-  async #leave(site: Site): Promise<void> {
-    await this.#postmaster?.stop(this.#stopDeadlineMs);
-    await this.#supervision;
-    // Those of a killed postmaster that was not started again any more.
-    await endProcesses(() => postgresProcessesIn(site.place.directory), [undefined, 'SIGQUIT', 'SIGKILL']);
-    this.#postmaster = undefined;
-    this.#supervision = undefined;
-    this.#site = undefined;
-    await removeSocketDirectory(site.place, site.server.socketDirectory);
-    await releaseCluster(site.place.directory);
-  }
-
-  /** Everything before PostgreSQL can be spawned, in a directory that is claimed. */
-  async #prepare(place: Place, inherited: boolean, signal: AbortSignal): Promise<Site> {
-    const { settings = {}, port } = this.#options;
-    await evict(place.directory, inherited, this.#log);
-    const made = await initialise(place, settings['fsync'] !== 'off', signal);
-    if (made) this.#log.info({ directory: place.directory }, 'made a new PostgreSQL cluster');
-    failIfStopped(signal);
-    await writeAuthentication(place);
-    const server = {
-      place,
-      socketDirectory: await socketDirectory(place, port || socketPort),
-      port: port || socketPort,
-      tcp: port > 0,
+  /** Everything before PostgreSQL can be started, in a directory that is locked. */
+  async #prepare(
+    data: DataDirectory,
+    { postgres, initdb }: Installation,
+    inherited: boolean,
+    signal: AbortSignal,
+  ): Promise<ServerOptions> {
+    const { log, settings = {} } = this.#options;
+    await stopOrphans(data.path, inherited, log);
+    const made = await initialise(data, initdb, settings['fsync'] !== 'off', signal);
+    if (made) log.info({ directory: data.path }, 'initialised a new PostgreSQL cluster');
+    await writeAuthentication(data);
+    const tcp = this.#options.port > 0;
+    const port = tcp ? this.#options.port : socketPort;
+    return {
+      data,
+      postgres,
+      socketDirectory: await socketDirectory(data, port),
+      port,
+      tcp,
       settings,
-      log: this.#log,
+      log,
     };
-    const address = {
-      host: server.socketDirectory,
-      port: server.port,
-      user: superuser,
-      database: 'postgres',
-    };
-    return { place, server, address };
   }
 
-  /** A PostgreSQL that answers. */
-  async #launch(site: Site, signal: AbortSignal): Promise<Postmaster> {
-    const deadline = Date.now() + lockPatienceMs;
-    for (;;) {
-      failIfStopped(signal);
-      const postmaster = await Postmaster.spawn(site.server);
-      try {
-        await waitUntilReady(postmaster, site.address, signal);
-        return postmaster;
-      } catch (error) {
-        await postmaster.stop(0);
-        const text = error instanceof Error ? error.message : '';
-        if (text.includes('Address already in use')) {
-          throw new ClusterError(`EMBEDDED_PORT ${site.server.port} is taken by another program.`, {
-            cause: error,
-          });
-        }
-        if (!(error instanceof ClusterError) || !heldLock.test(text) || Date.now() > deadline) throw error;
-      }
-      await sleep(firstBackoffMs);
-      await evict(site.place.directory, true, this.#log);
-    }
-  }
-
-  async #ensureDatabase({ address }: Site): Promise<ClusterConnection> {
+  async #ensureDatabase(address: Address): Promise<Address> {
     await withClient(address, ensureServiceDatabase);
-    const connection = { ...address, user: serviceName, database: serviceName };
     if (this.#options.port > 0) {
       const password = await analystPassword(this.#options.dataDir);
       await withClient({ ...address, database: serviceName }, (client) => ensureAnalyst(client, password));
     }
-    return connection;
+    return { ...address, user: serviceName, database: serviceName };
   }
 
-  /** Starts PostgreSQL again whenever it ends, until `signal` says that it should. */
-  async #supervise(site: Site, signal: AbortSignal): Promise<void> {
-    const unwanted = () => signal.aborted;
-    let backoffMs = firstBackoffMs;
-    while (this.#postmaster) {
-      const upSince = Date.now();
-      const reason = await this.#postmaster.exited;
-      if (unwanted()) return;
-      this.#state = 'restarting';
-      const downSince = Date.now();
-      this.#log.error({ reason }, 'PostgreSQL ended by itself and is started again');
-      // One that keeps dying soon after it answered is not started ever faster.
-      if (downSince - upSince > longestBackoffMs) backoffMs = firstBackoffMs;
-      this.#postmaster = undefined;
-      while (!this.#postmaster) {
-        await sleep(backoffMs, undefined, { signal }).catch(() => undefined);
-        if (unwanted()) return;
-        backoffMs = Math.min(backoffMs * 2, longestBackoffMs);
-        this.#postmaster = await this.#relaunch(site, signal);
-      }
-      if (unwanted()) {
-        // stop() came too early to see this one.
-        await this.#postmaster.stop(this.#stopDeadlineMs);
-        return;
-      }
-      this.#state = 'running';
-      const restart = { reason, downMs: Date.now() - downSince };
-      this.#log.info(restart, 'PostgreSQL answers again');
-      this.#options.onRestart?.(restart);
-    }
+  #supervise(postmaster: Postmaster, server: ServerOptions, signal: AbortSignal): void {
+    this.#supervision = supervise(postmaster, server, {
+      onExit: () => (this.#state = 'restarting'),
+      onRestart: (restart) => {
+        this.#state = 'running';
+        this.#options.onRestart?.(restart);
+      },
+      stopDeadlineMs: this.#options.stopDeadlineMs ?? defaultStopDeadlineMs,
+      signal,
+    });
   }
 
-  async #relaunch(site: Site, signal: AbortSignal): Promise<Postmaster | undefined> {
-    const { directory } = site.place;
+  /** Ends PostgreSQL and gives the directory back, after an abort; not while a process is left there. */
+  async #leave(): Promise<void> {
+    this.#state = 'stopping';
     try {
-      // Evicting from a cluster that somebody took from us would be a fight without end.
-      if (!(await ownsCluster(directory)))
-        throw new ClusterInUseError(`The cluster in ${directory} has a new owner.`);
-      await evict(directory, true, this.#log);
-      return await this.#launch(site, signal);
-    } catch (error) {
-      if (!signal.aborted) this.#log.error({ err: error }, 'PostgreSQL could not be started again');
-      return undefined;
+      await this.#supervision;
+      if (this.#server) {
+        const { data, socketDirectory } = this.#server;
+        // Those of a killed postmaster that was not restarted.
+        await terminate(() => postgresProcessesIn(data.path), [undefined, 'SIGQUIT', 'SIGKILL']);
+        await removeSocketDirectory(data, socketDirectory);
+      }
+      await this.#lock?.release();
+      this.#lock = this.#server = this.#supervision = undefined;
+    } finally {
+      this.#state = 'stopped';
     }
   }
-}
-
-function failIfStopped(signal: AbortSignal): void {
-  if (signal.aborted) throw new ClusterStoppedError('stopped before PostgreSQL was started');
 }

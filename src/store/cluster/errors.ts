@@ -3,7 +3,7 @@ export class ClusterError extends Error {
   override name = 'ClusterError';
 }
 
-/** Another live service works on the same data directory. */
+/** A PostgreSQL that is neither ours nor an orphan of ours runs in the data directory. */
 export class ClusterInUseError extends ClusterError {
   override name = 'ClusterInUseError';
 }

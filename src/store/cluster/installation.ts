@@ -1,8 +1,10 @@
 import fs from 'node:fs/promises';
 import path from 'node:path';
 import { errorCode } from '../../lib/errors.js';
+import { ifExists } from '../../lib/if-exists.js';
+import type { Account } from './account.js';
 import { ClusterError } from './errors.js';
-import { isMissing } from './files.js';
+import { makeReachable, tryAs } from './programs.js';
 
 /** PostgreSQL's programs with what they need: `bin`, `lib` and `share` in one directory that can be moved. */
 export interface Installation {
@@ -11,13 +13,35 @@ export interface Installation {
   readonly initdb: string;
 }
 
-/** The platforms for which there is a binary package; all are optional dependencies. */
+/** Those with a binary package; all are optional dependencies. */
 const platforms: readonly string[] = ['linux-x64', 'linux-arm64', 'darwin-x64', 'darwin-arm64'];
 
 const alternative = 'Or set DATABASE_URL to use a PostgreSQL of your own.';
 
 /**
- * The binary package of this platform, ready to run.
+ * Programs that `account` can run: the installed ones, or where it cannot reach those, a copy below `fallback`.
+ * @returns also what an operator would not expect, in whole sentences
+ * @throws ClusterError
+ */
+export async function installationFor(
+  account: Account,
+  fallback: string,
+): Promise<{ installation: Installation; notes: string[] }> {
+  const installed = await findInstallation();
+  const failure = await tryAs(account, installed.postgres, ['--version']);
+  if (failure === undefined) return { installation: installed, notes: [] };
+  if (!account.foreign) throw notRunnable(installed, failure);
+  await makeReachable(account, fallback, fallback, installed.directory);
+  const target = path.join(fallback, `programs-${await versionOf(installed)}`);
+  const copy = await copyInstallation(installed, target);
+  const again = await tryAs(account, copy.postgres, ['--version']);
+  if (again !== undefined) throw notRunnable(copy, again);
+  const why = `because user id ${account.uid} cannot run ${installed.postgres}`;
+  return { installation: copy, notes: [`PostgreSQL's programs were copied to ${target}, ${why}.`] };
+}
+
+/**
+ * The binary package of this platform, complete.
  * @throws ClusterError when there is none, or when it is incomplete and cannot be completed
  */
 export async function findInstallation(): Promise<Installation> {
@@ -55,11 +79,7 @@ function installationIn(directory: string): Installation {
  */
 export async function copyInstallation(from: Installation, target: string): Promise<Installation> {
   const copy = installationIn(target);
-  const complete = await fs.access(copy.postgres).then(
-    () => true,
-    () => false,
-  );
-  if (complete) return copy;
+  if (await ifExists(fs.stat(copy.postgres))) return copy;
   const draft = await fs.mkdtemp(`${target}.`);
   await fs.cp(from.directory, draft, {
     recursive: true,
@@ -82,7 +102,7 @@ export async function copyInstallation(from: Installation, target: string): Prom
 }
 
 /** Version and platform of an installation, for names of copies. */
-export async function versionOf(installation: Installation): Promise<string> {
+async function versionOf(installation: Installation): Promise<string> {
   const text = await fs.readFile(path.join(installation.directory, '..', 'package.json'), 'utf8');
   const description: unknown = JSON.parse(text);
   const known = typeof description === 'object' && description !== null && 'version' in description;
@@ -95,12 +115,8 @@ export async function completeLinks(root: string, name: string): Promise<void> {
   const links: unknown = JSON.parse(await fs.readFile(list, 'utf8').catch(() => '[]'));
   for (const link of Array.isArray(links) ? links.filter(isLink) : []) {
     const target = path.join(root, link.target);
-    try {
-      await fs.lstat(target);
-    } catch (error) {
-      if (!isMissing(error)) throw error;
-      await makeLink(path.relative(path.dirname(target), path.join(root, link.source)), target, name);
-    }
+    if (await ifExists(fs.lstat(target))) continue;
+    await makeLink(path.relative(path.dirname(target), path.join(root, link.source)), target, name);
   }
 }
 
@@ -113,6 +129,12 @@ async function makeLink(source: string, target: string, name: string): Promise<v
     const what = `${name} was installed without its scripts, and its link ${target} cannot be made.`;
     throw new ClusterError(`${what} Run \`npm rebuild ${name}\`. ${alternative}`, { cause });
   }
+}
+
+function notRunnable({ postgres }: Installation, why: string): ClusterError {
+  return new ClusterError(
+    `The embedded PostgreSQL ${postgres} does not run: ${why.trim()}. It needs glibc (not Alpine). ${alternative}`,
+  );
 }
 
 function hasPrograms(value: unknown): value is { postgres: string; initdb: string } {

@@ -1,17 +1,14 @@
-import { spawn, type ChildProcessByStdio } from 'node:child_process';
-import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { runAs } from './account.js';
-import { endProcesses } from './endings.js';
-import { programEnvironment } from './environment.js';
-import type { Log } from './log.js';
-import { dyingWithUs } from './parent-death.js';
-import type { Place } from './place.js';
-import { postgresProcessesIn } from './process-table.js';
-import { ServerLog } from './server-log.js';
+import { settlesWithin } from '../../lib/deadline.js';
+import type { DataDirectory } from './data-directory.js';
+import { postgresProcessesIn, terminate } from './processes.js';
+import { type Program, startProgram } from './programs.js';
+import { type Log, ServerLog } from './server-log.js';
 
-export interface PostmasterOptions {
-  readonly place: Place;
+export interface ServerOptions {
+  readonly data: DataDirectory;
+  /** The program. */
+  readonly postgres: string;
   readonly socketDirectory: string;
   /** Names the socket, and is the TCP port when `tcp` is set. */
   readonly port: number;
@@ -26,19 +23,17 @@ const quitDeadlineMs = 2_000;
 /** For lines that are still in the pipe when the process is gone. */
 const stragglerMs = 500;
 
-type Child = ChildProcessByStdio<null, null, Readable>;
-
 /** One running PostgreSQL, from spawn to exit. */
 export class Postmaster {
   /** Resolves with the reason as soon as the process is gone, also when it never started. */
   readonly exited: Promise<string>;
-  readonly #child: Child;
+  readonly #child: Program;
   readonly #serverLog: ServerLog;
   readonly #directory: string;
   readonly #closed: Promise<unknown>;
   #gone = false;
 
-  private constructor(child: Child, directory: string, log: Log) {
+  private constructor(child: Program, directory: string, log: Log) {
     this.#child = child;
     this.#directory = directory;
     this.#serverLog = new ServerLog(child.stderr, log);
@@ -61,20 +56,12 @@ export class Postmaster {
     });
   }
 
-  static async spawn(options: PostmasterOptions): Promise<Postmaster> {
-    const { place } = options;
+  static async spawn(options: ServerOptions): Promise<Postmaster> {
+    const { data, postgres } = options;
     const settings = Object.entries({ ...ownSettings(options), ...options.settings });
-    const args = ['-D', place.directory, ...settings.flatMap(([name, value]) => ['-c', `${name}=${value}`])];
-    const [program, ...rest] = await dyingWithUs('INT', place.installation.postgres, args);
-    const child = spawn(program, rest, {
-      ...runAs(place.account),
-      cwd: '/',
-      env: programEnvironment,
-      // A session of its own: ^C in a terminal is for us, and we stop PostgreSQL when nobody needs it any more.
-      detached: true,
-      stdio: ['ignore', 'ignore', 'pipe'],
-    });
-    return new Postmaster(child, place.directory, options.log);
+    const args = ['-D', data.path, ...settings.flatMap(([name, value]) => ['-c', `${name}=${value}`])];
+    const child = await startProgram(data.account, 'INT', postgres, args);
+    return new Postmaster(child, data.path, options.log);
   }
 
   get gone(): boolean {
@@ -93,28 +80,17 @@ export class Postmaster {
    */
   async stop(deadlineMs: number): Promise<void> {
     this.#child.kill('SIGINT');
-    if (!(await this.#within(deadlineMs))) this.#child.kill('SIGQUIT');
-    const quit = await this.#within(quitDeadlineMs);
+    if (!(await settlesWithin(this.exited, deadlineMs))) this.#child.kill('SIGQUIT');
+    const quit = await settlesWithin(this.exited, quitDeadlineMs);
     if (!quit) this.#child.kill('SIGKILL');
     await this.exited;
     // Without their postmaster the others end by themselves, unless they are stuck.
-    await endProcesses(
-      () => postgresProcessesIn(this.#directory),
-      quit ? [undefined, 'SIGKILL'] : ['SIGKILL'],
-    );
-  }
-
-  async #within(ms: number): Promise<boolean> {
-    const timer = new AbortController();
-    const late = sleep(ms, false, { signal: timer.signal }).catch(() => false);
-    const inTime = await Promise.race([this.exited.then(() => true), late]);
-    timer.abort();
-    return inTime;
+    await terminate(() => postgresProcessesIn(this.#directory), quit ? [undefined, 'SIGKILL'] : ['SIGKILL']);
   }
 }
 
 /** What must be so for the rest of this folder to be right, whatever postgresql.conf says. */
-function ownSettings({ socketDirectory, port, tcp }: PostmasterOptions): Record<string, string> {
+function ownSettings({ socketDirectory, port, tcp }: ServerOptions): Record<string, string> {
   return {
     listen_addresses: tcp ? '127.0.0.1' : '',
     port: String(port),

@@ -1,9 +1,31 @@
-/** The service's role and database, and the role of analysts: made when missing, put right when not, at every start. */
+/** Who may connect, and to do what: made when missing, put right when not, at every start. */
+import { randomBytes } from 'node:crypto';
+import fs from 'node:fs/promises';
+import path from 'node:path';
 import type pg from 'pg';
+import { replaceFile } from '../../lib/durable-files.js';
+import { ifExists } from '../../lib/if-exists.js';
+import type { DataDirectory } from './data-directory.js';
 
+/** For setting up: the service itself never works as it. */
+export const superuser = 'postgres';
 /** The role and the database of the service have the same name. */
 export const serviceName = 'call_logger';
 const analystName = 'analyst';
+
+/**
+ * The socket lies in a directory that only the cluster's account may enter. Over TCP, where there is any, nobody but
+ * the read-only role of analysts is let in, whatever passwords others may have.
+ */
+const hostBasedAuthentication = `# Written by call-logger at every start.
+local all         all                   trust
+host  ${serviceName} ${analystName} 127.0.0.1/32  scram-sha-256
+`;
+
+export async function writeAuthentication({ path: directory, account }: DataDirectory): Promise<void> {
+  const file = path.join(directory, 'pg_hba.conf');
+  await replaceFile(file, hostBasedAuthentication, account.foreign ? account : undefined);
+}
 
 /**
  * The service owns its database and may create others (to prove backups by restoring them), and nothing more.
@@ -58,6 +80,24 @@ const analystSettings = {
   idle_in_transaction_session_timeout: '10min',
   temp_file_limit: '4GB',
 };
+
+/** Beside the data directory, where an operator looks for it also when the cluster had to go elsewhere. */
+export function analystPasswordFile(dataDir: string): string {
+  return path.join(path.dirname(path.resolve(dataDir)), 'analyst.password');
+}
+
+/** The password in `analyst.password`, made on first use. Only the user of the service can read the file. */
+export async function analystPassword(dataDir: string): Promise<string> {
+  const file = analystPasswordFile(dataDir);
+  const known = (await ifExists(fs.readFile(file, 'utf8')))?.trim();
+  if (known) {
+    await fs.chmod(file, 0o600);
+    return known;
+  }
+  const password = randomBytes(24).toString('base64url');
+  await replaceFile(file, `${password}\n`);
+  return password;
+}
 
 async function ensureRole(client: pg.Client, name: string): Promise<void> {
   const { rowCount } = await client.query('SELECT FROM pg_roles WHERE rolname = $1', [name]);

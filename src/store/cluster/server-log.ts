@@ -1,6 +1,12 @@
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
-import type { Log } from './log.js';
+
+/** What the cluster needs of a logger; pino's fits. */
+export interface Log {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
 
 /** PostgreSQL has no log file: its lines go into ours, so many at most and no longer than this. */
 const linesPerMinute = 200;
@@ -13,13 +19,11 @@ const answerToProbe = 'FATAL:  the database system is starting up';
 
 const minuteMs = 60_000;
 
-type Level = 'info' | 'warn' | 'error';
-
 /** Passes on what PostgreSQL writes to stderr. Always reads on, since PostgreSQL would wait on a full pipe. */
 export class ServerLog {
   readonly #tail: string[] = [];
   readonly #log: Log;
-  #level: Level = 'info';
+  #level: keyof Log = 'info';
   #windowStart = 0;
   /** Lines since #windowStart; those above linesPerMinute were left out. */
   #lines = 0;
@@ -44,7 +48,8 @@ export class ServerLog {
     this.#level = levelOf(line) ?? this.#level;
     if (Date.now() - this.#windowStart >= minuteMs) {
       const leftOut = this.#lines - linesPerMinute;
-      if (leftOut > 0) this.#log.warn({ leftOut }, 'PostgreSQL wrote more lines than are logged in a minute');
+      if (leftOut > 0)
+        this.#log.warn({ leftOut }, 'PostgreSQL log lines dropped: over the limit for a minute');
       this.#windowStart = Date.now();
       this.#lines = 0;
     }
@@ -54,7 +59,7 @@ export class ServerLog {
 }
 
 /** Server messages begin with their severity. A refused statement or connection is no error of the cluster. */
-function levelOf(line: string): Level | undefined {
+function levelOf(line: string): keyof Log | undefined {
   const severity = /^(LOG|INFO|NOTICE|WARNING|ERROR|FATAL|PANIC):/.exec(line)?.[1];
   if (severity === undefined) return undefined;
   if (severity === 'PANIC') return 'error';

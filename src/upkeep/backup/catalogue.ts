@@ -1,9 +1,11 @@
-import { type FileHandle, open, rename, stat } from 'node:fs/promises';
+import { type FileHandle, open, stat } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
-import { errorCode, messageOf } from '../../lib/errors.js';
+import { replaceFile } from '../../lib/durable-files.js';
+import { messageOf } from '../../lib/errors.js';
+import { ifExists } from '../../lib/if-exists.js';
 import { type UtcTime, utcTimeFromMs } from '../../lib/time.js';
 import { BackupFileError, NoSuchBackupError } from './errors.js';
-import { idsIn, pathsOf, remove, syncDirectory, writeSynced } from './files.js';
+import { idsIn, pathsOf, remove } from './files.js';
 import { isBackupId, timeOfBackupId } from './ids.js';
 import { type Manifest, readManifest, sealed, textOf } from './manifest.js';
 
@@ -103,11 +105,8 @@ export class BackupCatalogue {
   async setVerified(id: string, time: UtcTime | null): Promise<Manifest> {
     const backup = await this.get(id);
     if (backup === undefined || backup.state === 'failed') throw new NoSuchBackupError(id);
-    const paths = pathsOf(this.directory, id);
     const manifest = sealed({ ...backup, verified_at: time });
-    await writeSynced(paths.newManifest, textOf(manifest));
-    await rename(paths.newManifest, paths.manifest);
-    await syncDirectory(this.directory);
+    await replaceFile(pathsOf(this.directory, id).manifest, textOf(manifest));
     return manifest;
   }
 
@@ -125,20 +124,15 @@ export class BackupCatalogue {
   }
 
   async #openFile(id: string): Promise<FileHandle> {
-    try {
-      return await open(this.fileOf(id));
-    } catch (error) {
-      if (errorCode(error) === 'ENOENT') throw new NoSuchBackupError(id);
-      throw error;
-    }
+    const file = await ifExists(open(this.fileOf(id)));
+    if (file === undefined) throw new NoSuchBackupError(id);
+    return file;
   }
 
   async #sizeOf(id: string): Promise<number | null> {
     try {
-      const { size } = await stat(this.fileOf(id));
-      return size;
+      return (await ifExists(stat(this.fileOf(id))))?.size ?? null;
     } catch (error) {
-      if (errorCode(error) === 'ENOENT') return null;
       throw new Error(`the backup ${id} cannot be looked at: ${messageOf(error)}`, { cause: error });
     }
   }

@@ -5,15 +5,16 @@
  *   ID.json              its manifest: only with it is there a backup
  *   ID.sql.gz.partial    being written
  *   ID.json.partial      a backup that is being made, or being removed, whichever of its files are there
- *   ID.json.new          a manifest that is about to take the place of ID.json
+ *   ID.json.new          a manifest that is about to take the place of ID.json (`replaceFile`)
  *
  * A manifest takes its name last and loses it first, so a crash at any point leaves no backup that looks complete, and
  * what it leaves can be told from a file that somebody put there.
  */
-import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { DirectoryInUseError, type DirectoryLock, lockDirectory } from '../../lib/directory-lock.js';
-import { errorCode } from '../../lib/errors.js';
+import { publish, syncDirectory } from '../../lib/durable-files.js';
+import { ifExists } from '../../lib/if-exists.js';
 import { isBackupId } from './ids.js';
 
 const FILE = '.sql.gz';
@@ -92,11 +93,7 @@ export async function sweep(directory: string): Promise<void> {
  */
 export async function remove(directory: string, id: string): Promise<void> {
   const paths = pathsOf(directory, id);
-  try {
-    await publish(paths.manifest, paths.partialManifest);
-  } catch (error) {
-    if (errorCode(error) !== 'ENOENT') throw error;
-  }
+  await ifExists(publish(paths.manifest, paths.partialManifest));
   await rm(paths.file, { force: true });
   await rm(paths.partialFile, { force: true });
   await rm(paths.newManifest, { force: true });
@@ -104,50 +101,9 @@ export async function remove(directory: string, id: string): Promise<void> {
   await syncDirectory(directory);
 }
 
-/** Makes the directory and its parents, durably. */
-export async function makePrivateDirectory(directory: string): Promise<void> {
-  const firstMade = await mkdir(directory, { recursive: true, mode: 0o700 });
-  if (firstMade === undefined) return;
-  const top = dirname(firstMade);
-  for (let made = resolve(directory); made !== top && made !== dirname(made); made = dirname(made))
-    await syncDirectory(dirname(made));
-}
-
-/** After it what was created, renamed and removed in the directory survives a loss of power. */
-export async function syncDirectory(directory: string): Promise<void> {
-  const handle = await open(directory, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
-/** Writes a small file for its owner only, and syncs it. */
-export async function writeSynced(path: string, text: string): Promise<void> {
-  const handle = await open(path, 'w', 0o600);
-  try {
-    await handle.writeFile(text);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
-/** Gives a file its final name, durably. */
-export async function publish(from: string, to: string): Promise<void> {
-  await rename(from, to);
-  await syncDirectory(dirname(to));
-}
-
 async function namesIn(directory: string): Promise<string[]> {
-  try {
-    return await readdir(directory);
-  } catch (error) {
-    // No backup was ever made.
-    if (errorCode(error) === 'ENOENT') return [];
-    throw error;
-  }
+  // Before the first backup there is no directory.
+  return (await ifExists(readdir(directory))) ?? [];
 }
 
 function idsWith(names: readonly string[], endings: readonly string[]): string[] {

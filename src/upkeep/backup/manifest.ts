@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { type Static, Type } from 'typebox';
 import { Compile } from 'typebox/compile';
-import { errorCode, messageOf } from '../../lib/errors.js';
+import { messageOf } from '../../lib/errors.js';
+import { ifExists } from '../../lib/if-exists.js';
 import { canonicalJson } from '../../lib/json-canonical.js';
 import type { Content } from './copy-text.js';
 import { BackupFileError } from './errors.js';
@@ -61,14 +62,13 @@ export function textOf(manifest: Manifest): string {
  * @throws BackupFileError when it is no manifest, or not any more the one that was written
  */
 export async function readManifest(path: string): Promise<Manifest | undefined> {
-  let text: string;
+  let text: string | undefined;
   try {
-    text = await readFile(path, 'utf8');
+    text = await ifExists(readFile(path, 'utf8'));
   } catch (error) {
-    if (errorCode(error) === 'ENOENT') return undefined;
     throw new BackupFileError(`the manifest cannot be read: ${messageOf(error)}`, { cause: error });
   }
-  return parse(text);
+  return text === undefined ? undefined : parse(text);
 }
 
 function parse(text: string): Manifest {

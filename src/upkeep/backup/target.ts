@@ -10,12 +10,9 @@ import { RestoreRefusedError } from './errors.js';
 export function withDatabase(target: ConnectionTarget, database: string): ConnectionTarget {
   const { connectionString } = target;
   if (connectionString === undefined) return { ...target, database };
-  // A user without a host (the socket stands in the query) is good for PostgreSQL, not for the URL standard.
-  const hasNoHost = connectionString.includes('@/');
-  const url = new URL(hasNoHost ? connectionString.replace('@/', '@localhost/') : connectionString);
-  url.pathname = `/${database}`;
-  const text = hasNoHost ? url.href.replace('@localhost/', '@/') : url.href;
-  return { ...target, connectionString: text };
+  // In the text, since a user without a host (the socket is in the query) is no URL by the standard.
+  const [, server = '', query = ''] = /^(\w+:\/\/[^/?]*)[^?]*(.*)$/s.exec(connectionString) ?? [];
+  return { ...target, connectionString: `${server}/${database}${query}` };
 }
 
 /** A service that was stopped a moment ago may still be attached for so long. */

@@ -4,22 +4,13 @@ import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import type pg from 'pg';
 import { lockDirectory } from '../../lib/directory-lock.js';
+import { makeDirectory, publish, writeSynced } from '../../lib/durable-files.js';
 import { utcTimeFromMs } from '../../lib/time.js';
 import { type Content, copyText, TEXT_SETTINGS } from './copy-text.js';
 import { withConnection } from '../../store/connections.js';
-import { begin, NO_TIME_LIMITS } from '../../store/transaction.js';
 import { MIGRATIONS_TABLE } from '../../store/relations.js';
-import {
-  type BackupPaths,
-  fileNameOf,
-  idsIn,
-  makePrivateDirectory,
-  pathsOf,
-  publish,
-  remove,
-  sweep,
-  writeSynced,
-} from './files.js';
+import { begin, NO_TIME_LIMITS } from '../../store/transaction.js';
+import { type BackupPaths, fileNameOf, idsIn, pathsOf, remove, sweep } from './files.js';
 import { timeOfBackupId } from './ids.js';
 import { type Manifest, sealed, textOf } from './manifest.js';
 import { arranged, type Migration, readMigrations } from './migrations.js';
@@ -60,7 +51,7 @@ const CHUNK_BYTES = 64 * 1024;
 export async function writeBackup(request: BackupRequest): Promise<Manifest> {
   const { directory, id } = request;
   const paths = pathsOf(directory, id);
-  await makePrivateDirectory(directory);
+  await makeDirectory(directory);
   const lock = await lockDirectory(directory);
   try {
     await sweep(directory);

@@ -1,17 +1,21 @@
 import { spawn, execFile } from 'node:child_process';
+import { once } from 'node:events';
 import fs from 'node:fs/promises';
 import path from 'node:path';
 import { PassThrough } from 'node:stream';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import pg from 'pg';
 import t from 'tap';
-import { runAs } from '../../../src/store/cluster/account.js';
-import type { Restart } from '../../../src/store/cluster/cluster.js';
+import { DirectoryInUseError } from '../../../src/lib/directory-lock.js';
 import { ClusterInUseError, ClusterStoppedError } from '../../../src/store/cluster/errors.js';
-import { choosePlace, type Place } from '../../../src/store/cluster/place.js';
-import { isAlive, postgresProcessesIn } from '../../../src/store/cluster/process-table.js';
+import { defaultFallback, resolveDataDirectory } from '../../../src/store/cluster/data-directory.js';
+import { installationFor } from '../../../src/store/cluster/installation.js';
+import { isAlive, isPostgresIn, postgresProcessesIn } from '../../../src/store/cluster/processes.js';
 import { findRunningCluster } from '../../../src/store/cluster/running.js';
+import { runAs } from '../../../src/store/cluster/programs.js';
 import { ServerLog } from '../../../src/store/cluster/server-log.js';
+import type { Restart } from '../../../src/store/cluster/supervise.js';
 import {
   announcement,
   kill,
@@ -27,8 +31,9 @@ const directory = await temporaryDirectory(t);
 const dataDir = path.join(directory, 'postgres');
 
 /** The programs and the account of the cluster, to do by hand what nobody should. */
-function place(): Promise<Place> {
-  return choosePlace(dataDir, '/var/lib/call-logger');
+async function byHand() {
+  const { account } = await resolveDataDirectory(dataDir, defaultFallback);
+  return { account, ...(await installationFor(account, defaultFallback)) };
 }
 
 await t.test(
@@ -137,18 +142,13 @@ await t.test('a session that cannot end does not hold up the stop for ever', asy
 await t.test('a second service on the same directory is refused, in this process or another', async (t) => {
   const cluster = testCluster(t, { dataDir });
   const { connection } = await cluster.start();
-  await t.rejects(testCluster(t, { dataDir }).start(), ClusterInUseError);
+  await t.rejects(testCluster(t, { dataDir }).start(), DirectoryInUseError);
   t.strictSame(await query(connection, 'SELECT 1'), [1], 'the first is not disturbed');
   await cluster.stop();
 
   const service = spawnService(t, dataDir);
   const other = await announcement(service);
-  await t.rejects(
-    cluster.start(),
-    new ClusterInUseError(
-      `The cluster in ${dataDir} is in use by the service with process id ${service.pid ?? 0}.`,
-    ),
-  );
+  await t.rejects(cluster.start(), new DirectoryInUseError(directory));
   t.strictSame(await query(other.connection, 'SELECT 1'), [1]);
 
   await t.test(
@@ -175,19 +175,19 @@ await t.test('a second service on the same directory is refused, in this process
 });
 
 await t.test('an orphaned PostgreSQL is stopped and replaced', async (t) => {
-  const { installation, account } = await place();
+  const { installation, account } = await byHand();
   const options = { ...runAs(account), cwd: '/' };
   const settings = `-c fsync=off -c listen_addresses= -c unix_socket_directories=${dataDir}`;
   const start = ['start', '-w', '-D', dataDir, '-o', settings, '-l', '/dev/null'];
   await promisify(execFile)(path.join(installation.directory, 'bin', 'pg_ctl'), start, options);
   const orphan = await postmasterPid(dataDir);
   const { connection } = await testCluster(t, { dataDir }).start();
-  t.notOk(isAlive(orphan));
+  t.notOk(isPostgresIn(orphan, dataDir));
   t.strictSame(await query(connection, 'SELECT max(value) FROM kept'), [5]);
 });
 
 await t.test('a PostgreSQL that somebody else runs is left alone', async (t) => {
-  const { installation, account } = await place();
+  const { installation, account } = await byHand();
   const args = [
     '-D',
     dataDir,
@@ -208,14 +208,27 @@ await t.test('a PostgreSQL that somebody else runs is left alone', async (t) => 
   );
   await t.rejects(testCluster(t, { dataDir }).start(), ClusterInUseError);
   t.ok(isAlive(theirs.pid ?? 0));
-  theirs.kill('SIGINT');
-  await gone;
+
+  await t.test(
+    'unless a killed service left its lock: then it is an orphan, whoever adopted it',
+    async (t) => {
+      const holder = fileURLToPath(new URL('../../lib/directory-lock-holder.ts', import.meta.url));
+      const killed = spawn(process.execPath, ['--import', 'tsx', holder, directory], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+      await once(killed.stdout, 'data');
+      await t.rejects(testCluster(t, { dataDir }).start(), DirectoryInUseError);
+      await kill(killed);
+      await testCluster(t, { dataDir }).start();
+      await gone;
+    },
+  );
 });
 
 await t.test(
   'a lock file whose process id was given to another program does not stop the start',
   async (t) => {
-    const unrelated = spawn('sleep', ['60'], { ...runAs((await place()).account), stdio: 'ignore' });
+    const unrelated = spawn('sleep', ['60'], { ...runAs((await byHand()).account), stdio: 'ignore' });
     t.teardown(() => unrelated.kill());
     await fs.writeFile(
       path.join(dataDir, 'postmaster.pid'),

@@ -8,13 +8,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import type { Test } from 'tap';
-import { tryAs } from '../../../src/store/cluster/account.js';
-import {
-  createCluster,
-  type Cluster,
-  type ClusterConnection,
-  type ClusterOptions,
-} from '../../../src/store/cluster/cluster.js';
+import { createCluster, type Cluster, type ClusterOptions } from '../../../src/store/cluster/cluster.js';
+import { tryAs } from '../../../src/store/cluster/programs.js';
+import type { Address } from '../../../src/store/cluster/socket.js';
 
 export const nobody = { uid: 65_534, gid: 65_534 };
 export const isRoot = process.getuid?.() === 0;
@@ -48,10 +44,7 @@ export function testCluster(
   return cluster;
 }
 
-export async function query(
-  connection: ClusterConnection & { password?: string },
-  sql: string,
-): Promise<unknown[]> {
+export async function query(connection: Address & { password?: string }, sql: string): Promise<unknown[]> {
   const client = new pg.Client(connection);
   client.on('error', () => undefined);
   await client.connect();
@@ -99,12 +92,10 @@ export async function needsReadableCheckout(): Promise<string | false> {
 }
 
 /** What the service prints once it is up. */
-export async function announcement(
-  service: Service,
-): Promise<{ connection: ClusterConnection; uid: number }> {
+export async function announcement(service: Service): Promise<{ connection: Address; uid: number }> {
   for await (const line of createInterface({ input: service.stdout })) {
     // service.ts writes exactly this.
-    return JSON.parse(line) as { connection: ClusterConnection; uid: number };
+    return JSON.parse(line) as { connection: Address; uid: number };
   }
   throw new Error('the service ended without a word');
 }

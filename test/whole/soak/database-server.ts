@@ -2,7 +2,7 @@ import { chmod, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import pg from 'pg';
 import { type Cluster, createCluster, type StartedCluster } from '../../../src/store/cluster/cluster.js';
-import { postgresProcessesIn, signal } from '../../../src/store/cluster/process-table.js';
+import { postgresProcessesIn, signal } from '../../../src/store/cluster/processes.js';
 
 const ignore = (): void => undefined;
 

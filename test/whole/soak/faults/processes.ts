@@ -1,6 +1,6 @@
 /** Processes that are killed, stopped, started twice, frozen, or live in another time. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { signal } from '../../../../src/store/cluster/process-table.js';
+import { signal } from '../../../../src/store/cluster/processes.js';
 import { messageOf } from '../../../../src/lib/errors.js';
 import { SERVICES } from '../database-server.js';
 import type { Fault } from './fault.js';

@@ -1,40 +1,22 @@
 /**
- * What the system knows about processes: from /proc where there is one, else from `ps`.
+ * The processes of the system, from /proc where there is one, else from `ps`; and how they are ended.
  * Every answer may be out of date when it arrives; a process id alone identifies nothing, as ids are used again.
  */
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
-import { errorCode } from '../../lib/errors.js';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ClusterError } from './errors.js';
 
 const hasProc = fs.existsSync('/proc/self/stat');
 
 interface Stat {
   readonly command: string;
-  readonly state: string;
   readonly parent: number;
-  readonly startTicks: string;
 }
 
-/** Whether `pid` runs. A zombie does not. */
+/** Whether a process has this id and would take our signals, or PostgreSQL's. */
 export function isAlive(pid: number): boolean {
-  if (hasProc) {
-    const stat = readStat(pid);
-    return stat !== undefined && stat.state !== 'Z';
-  }
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return errorCode(error) === 'EPERM';
-  }
-}
-
-/** A text that no other process, before or after, has in common with `pid`; undefined when it does not run. */
-export function identityOf(pid: number): string | undefined {
-  if (!isAlive(pid)) return undefined;
-  if (!hasProc) return ps(pid, 'lstart=');
-  const boot = readText('/proc/sys/kernel/random/boot_id')?.trim() ?? '';
-  return `${boot}/${readStat(pid)?.startTicks ?? ''}`;
+  return signal(pid, 0);
 }
 
 export function parentOf(pid: number): number | undefined {
@@ -60,8 +42,8 @@ export function postgresProcessesIn(directory: string): number[] {
     .filter((pid) => isPostgresIn(pid, directory));
 }
 
-/** Sends a signal; false when there is no such process any more. */
-export function signal(pid: number, name: NodeJS.Signals): boolean {
+/** Sends a signal, or with 0 none; false when there is no such process any more. */
+export function signal(pid: number, name: NodeJS.Signals | 0): boolean {
   try {
     return process.kill(pid, name);
   } catch {
@@ -69,14 +51,36 @@ export function signal(pid: number, name: NodeJS.Signals): boolean {
   }
 }
 
+/** How long each request to end may take before the next, harsher one. */
+const patienceMs = 5_000;
+const pollMs = 20;
+
+/**
+ * Waits until `remaining()` is empty, asking with one signal after the other; undefined only waits.
+ * @throws ClusterError when some are still there after the last
+ */
+export async function terminate(
+  remaining: () => number[],
+  steps: readonly (NodeJS.Signals | undefined)[],
+): Promise<void> {
+  for (const step of steps) {
+    if (step) for (const pid of remaining()) signal(pid, step);
+    const end = Date.now() + patienceMs;
+    while (Date.now() < end) {
+      if (remaining().length === 0) return;
+      await sleep(pollMs);
+    }
+  }
+  throw new ClusterError(`PostgreSQL processes do not end: ${remaining().join(', ')}.`);
+}
+
 function readStat(pid: number): Stat | undefined {
   const text = readText(`/proc/${pid}/stat`);
-  // "pid (command) state ppid …": the command may hold spaces and parentheses itself; field 22 is the start time.
+  // "pid (command) state ppid …": the command may hold spaces and parentheses itself.
   const match = /^\d+ \((.*)\) (.*)$/s.exec(text ?? '');
   if (!match) return undefined;
   const [, command = '', rest = ''] = match;
-  const fields = rest.split(' ');
-  return { command, state: fields[0] ?? '', parent: Number(fields[1]), startTicks: fields[19] ?? '' };
+  return { command, parent: Number(rest.split(' ')[1]) };
 }
 
 function workingDirectory(pid: number): string | undefined {

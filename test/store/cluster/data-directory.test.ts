@@ -11,7 +11,7 @@ import {
   findInstallation,
 } from '../../../src/store/cluster/installation.js';
 import { createPool } from '../../../src/store/database.js';
-import { postgresProcessesIn } from '../../../src/store/cluster/process-table.js';
+import { postgresProcessesIn } from '../../../src/store/cluster/processes.js';
 import {
   announcement,
   isRoot,
@@ -67,8 +67,21 @@ await t.test('a directory with other files is not touched', async (t) => {
 
 await t.test('started by root, PostgreSQL does not run as root', { skip: needsRoot }, async (t) => {
   const dataDir = path.join(directory, 'as-root');
-  await testCluster(t, { dataDir }).start();
+  const first = testCluster(t, { dataDir });
+  await first.start();
   t.not((await fs.stat(`/proc/${await postmasterPid(dataDir)}`)).uid, 0);
+  await first.stop();
+
+  await t.test('and a link of its account in the way of a file of ours is not followed', async (t) => {
+    const cluster = testCluster(t, { dataDir });
+    const secret = path.join(directory, 'secret');
+    await fs.writeFile(secret, 'untouched', { mode: 0o600 });
+    await fs.symlink(secret, path.join(dataDir, 'pg_hba.conf.new'));
+    await cluster.start();
+    t.equal(await fs.readFile(secret, 'utf8'), 'untouched');
+    t.strictSame((await fs.stat(secret)).uid, 0);
+    t.equal((await fs.lstat(path.join(dataDir, 'pg_hba.conf'))).mode, 0o100600);
+  });
 });
 
 await t.test('a normal user runs it as that user', { skip: needsReadable }, async (t) => {

@@ -1,17 +1,13 @@
 import { randomBytes } from 'node:crypto';
-import { spawn } from 'node:child_process';
 import fs from 'node:fs/promises';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
-import { runAs } from './account.js';
-import { programEnvironment } from './environment.js';
-import { ClusterError, ClusterStoppedError } from './errors.js';
-import { isMissing, replaceFile, syncDirectory } from './files.js';
-import { dyingWithUs } from './parent-death.js';
-import type { Place } from './place.js';
-
-/** The superuser, for setting up: the service itself never works as it. */
-export const superuser = 'postgres';
+import { syncDirectory } from '../../lib/durable-files.js';
+import { ifExists } from '../../lib/if-exists.js';
+import type { DataDirectory } from './data-directory.js';
+import { ClusterError } from './errors.js';
+import { startProgram } from './programs.js';
+import { superuser } from './roles.js';
 
 /**
  * Written into postgresql.conf once, where an operator may change them for a larger machine.
@@ -26,30 +22,27 @@ const tuning = {
 };
 
 /**
- * Who may connect. The socket lies in a directory that only the cluster's account may enter. Over TCP, where there
- * is any, nobody but the read-only role of analysts is let in, whatever passwords others may have.
- */
-const hostBasedAuthentication = `# Written by call-logger at every start.
-local all         all                   trust
-host  call_logger analyst 127.0.0.1/32  scram-sha-256
-`;
-
-/**
  * Makes the cluster unless it is there. It is made under another name and renamed when complete, so a crash never
  * leaves half a cluster; what a crash left under such a name is removed.
  *
  * Text is UTF-8 with PostgreSQL's own C.UTF-8 rules (provider "builtin"): they are the same on every system and in
  * every version of its C library and ICU, so indexes stay valid when the directory moves to another machine or image.
  *
+ * @param initdb the program
  * @param sync whether the new files have to survive a power cut
  * @returns whether it was made now
  */
-export async function initialise(place: Place, sync: boolean, signal: AbortSignal): Promise<boolean> {
-  const { directory, account } = place;
+export async function initialise(
+  data: DataDirectory,
+  initdb: string,
+  sync: boolean,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const { path: directory, account } = data;
   await removeDrafts(directory);
-  const entries = await listIfThere(directory);
+  const entries = (await ifExists(fs.readdir(directory))) ?? [];
   if (entries.includes('PG_VERSION')) {
-    await adopt(place);
+    await adopt(data);
     return false;
   }
   if (entries.length > 0) {
@@ -61,7 +54,7 @@ export async function initialise(place: Place, sync: boolean, signal: AbortSigna
   await fs.mkdir(draft, { mode: 0o700 });
   try {
     if (account.foreign) await fs.chown(draft, account.uid, account.gid);
-    await runInitdb(place, draft, sync, signal);
+    await runInitdb({ path: draft, account }, initdb, sync, signal);
     await fs.rename(draft, directory);
   } catch (error) {
     await fs.rm(draft, { recursive: true, force: true });
@@ -71,31 +64,16 @@ export async function initialise(place: Place, sync: boolean, signal: AbortSigna
   return true;
 }
 
-export async function writeAuthentication({ directory, account }: Place): Promise<void> {
-  await replaceFile(
-    path.join(directory, 'pg_hba.conf'),
-    hostBasedAuthentication,
-    account.foreign ? account : undefined,
-  );
-}
+type Target = Pick<DataDirectory, 'path' | 'account'>;
 
-async function runInitdb(place: Place, draft: string, sync: boolean, signal: AbortSignal): Promise<void> {
-  const options = ['-D', draft, '-U', superuser, '--auth-local=trust', '--auth-host=scram-sha-256'];
+async function runInitdb(target: Target, initdb: string, sync: boolean, signal: AbortSignal): Promise<void> {
+  const options = ['-D', target.path, '-U', superuser, '--auth-local=trust', '--auth-host=scram-sha-256'];
   options.push('--encoding=UTF8', '--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8');
   options.push('--data-checksums', '--no-instructions');
   if (!sync) options.push('--no-sync');
   for (const [name, value] of Object.entries(tuning)) options.push('--set', `${name}=${value}`);
   // Killed and not asked to stop: initdb has nothing to save, and a late clean-up of its own could only be in the way.
-  const [program, ...args] = await dyingWithUs('KILL', place.installation.initdb, options);
-  const child = spawn(program, args, {
-    ...runAs(place.account),
-    cwd: '/',
-    env: programEnvironment,
-    detached: true,
-    stdio: ['ignore', 'ignore', 'pipe'],
-    signal,
-    killSignal: 'SIGKILL',
-  });
+  const child = await startProgram(target.account, 'KILL', initdb, options, signal);
   const exit = new Promise<string | undefined>((resolve) => {
     child.once('error', (error) => {
       resolve(error.message);
@@ -105,13 +83,13 @@ async function runInitdb(place: Place, draft: string, sync: boolean, signal: Abo
     });
   });
   const [failure, errors] = await Promise.all([exit, text(child.stderr)]);
-  if (signal.aborted) throw new ClusterStoppedError('stopped while the cluster was made');
+  signal.throwIfAborted();
   if (failure !== undefined)
     throw new ClusterError(`initdb failed (${failure}): ${errors.trim().slice(-2_000)}`);
 }
 
 /** A cluster that was put here by root, as by a copy, is handed to the account that runs it. */
-async function adopt({ directory, account }: Place): Promise<void> {
+async function adopt({ path: directory, account }: DataDirectory): Promise<void> {
   if (!account.foreign || (await fs.stat(directory)).uid === account.uid) return;
   const entries = await fs.readdir(directory, { recursive: true });
   for (const entry of entries) await fs.lchown(path.join(directory, entry), account.uid, account.gid);
@@ -128,13 +106,4 @@ async function removeDrafts(directory: string): Promise<void> {
 
 function draftPrefix(directory: string): string {
   return `${directory}.init-`;
-}
-
-async function listIfThere(directory: string): Promise<string[]> {
-  try {
-    return await fs.readdir(directory);
-  } catch (error) {
-    if (isMissing(error)) return [];
-    throw error;
-  }
 }
