@@ -2,7 +2,7 @@ import { cleanup, countCleanup } from '../upkeep/tasks.js';
 import { type Call, runCommand, UsageError, YES } from './upkeep/command.js';
 import { withKeeping, withTarget } from './upkeep/database.js';
 
-const help = `Deletes calls that were sent long ago, with their clicks and results, also while the service runs.
+const help = `Deletes calls that were sent and received long ago, with their clicks and results, also while the service runs.
 
   npm run cleanup -- [options]
 

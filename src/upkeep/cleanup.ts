@@ -1,6 +1,6 @@
 /**
  * Retention. Deletes
- *   - calls sent before the cutoff, with all their clicks, results and state;
+ *   - calls sent and received before the cutoff, with all their clicks, results and state;
  *   - of calls that are not stored, clicks and results received before the cutoff; their state then says what is left.
  * What is exactly at the cutoff stays.
  *

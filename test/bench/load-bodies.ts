@@ -8,8 +8,8 @@ const sentAt = new Date().toISOString();
 export type BodyOf = (n: number) => string;
 
 /**
- * The fixture's calls over and over. They are text, cut where the id goes, so that an id costs two concatenations; sent
- * today, or a cleanup would find them as old as they come.
+ * The fixture's calls over and over, as sent today. They are text, cut where the id goes, so that an id costs two
+ * concatenations.
  */
 export function callBodies(prefix: string, eventBytes?: number): BodyOf {
   const templates = fixtureEvents()

@@ -5,7 +5,7 @@ import { text } from 'node:stream/consumers';
 import t from 'tap';
 import { listRuns } from '../../src/upkeep/runs.js';
 import { drainPool, IN_TIME_MS, openHouse, until } from '../helpers/drain.js';
-import { callOf, clickOf, recordsOf } from '../helpers/events.js';
+import { callOf, clickOf, RECEIVED_AT, recordsOf } from '../helpers/events.js';
 import { createDatabase, createMigratedDatabase } from '../helpers/postgres.js';
 import { programOf } from '../helpers/program.js';
 import { startService, temporaryDirectory } from '../helpers/service.js';
@@ -100,13 +100,13 @@ t.test('from an empty database to a restored one, each step by its command', asy
   // Not one that looks like a service.
   const pool = target.pool();
   const counts = async () => {
-    const sql = 'select call_id, clicks from arbitrage_calls order by call_id';
-    const { rows } = await pool.query<{ call_id: string; clicks: number }>(sql);
+    const sql = 'select call_id, clicks, received_at from arbitrage_calls order by call_id';
+    const { rows } = await pool.query<{ call_id: string; clicks: number; received_at: Date }>(sql);
     return rows;
   };
   t.strictSame(await counts(), [
-    { call_id: 'a', clicks: 1 },
-    { call_id: 'b', clicks: 0 },
+    { call_id: 'a', clicks: 1, received_at: new Date(RECEIVED_AT) },
+    { call_id: 'b', clicks: 0, received_at: new Date(RECEIVED_AT) },
   ]);
   t.match(await listRuns(pool, { limit: 2 }), [
     { task: 'restore', state: 'complete', detail: { id, rows: { calls: 2 }, compared: true, lost: null } },

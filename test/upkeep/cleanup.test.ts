@@ -119,17 +119,20 @@ t.test(
       const db = await createMigratedDatabase(t);
       await db.pool().query(`alter database ${db.name} set timezone to '${zone}'`);
       const records: Buffer[] = [];
-      for (const [name, time] of [
-        ['before', JUST_BEFORE],
-        ['at', CUTOFF],
-        ['after', JUST_AFTER],
-      ] as const) {
-        const call = `call-${name}`;
+      const times = { before: JUST_BEFORE, at: CUTOFF, after: JUST_AFTER };
+      const kept: string[] = [];
+      for (const [name, time] of Object.entries(times)) {
+        for (const [sentName, sentAt] of Object.entries(times)) {
+          // A call counts from the later of its sending and its arrival, and its clicks and results go and stay with it.
+          const call = `call-${sentName}-${name}`;
+          if (sentAt >= CUTOFF || time >= CUTOFF) kept.push(call);
+          records.push(
+            received(time, callOf(call, { sent_at: sentAt })),
+            ...[OLD, NEW].map((at, index) => received(at, clickOf(call, `k${index}`, { user_id: 'u' }))),
+            ...[OLD, NEW].map((at, index) => received(at, resultOf(call, `r${index}`))),
+          );
+        }
         records.push(
-          // The age of a call is that of its sending, and its clicks and results go and stay with it.
-          received(NEW, callOf(call, { sent_at: time })),
-          ...[OLD, NEW].map((at, index) => received(at, clickOf(call, `k${index}`, { user_id: 'u' }))),
-          ...[OLD, NEW].map((at, index) => received(at, resultOf(call, `r${index}`))),
           // That of orphans is when they came, whatever they say of themselves.
           received(time, clickOf(`lone-${name}`, 'k', { clicked_at: OLD })),
           received(time, resultOf(`lone-${name}`, 'r', { outcome: 'void', settled_at: NEW })),
@@ -139,27 +142,23 @@ t.test(
       }
       await store(t, db, records);
       const pool = upkeepPool(t, db.url);
+      kept.sort();
+      t.equal(kept.length, 8);
       const deleted = { calls: 1, clicks: 4, results: 4 };
       t.strictSame(await run(pool, { dryRun: true }), { deleted, postponed: 0, stopped: false }, zone);
       t.equal(await rowsIn(pool), records.length, 'a dry run deletes nothing');
       t.strictSame(await run(pool), { deleted, postponed: 0, stopped: false });
       t.strictSame(await keptIn(pool), {
-        calls: ['call-after', 'call-at'],
+        calls: kept,
         clicks: [
-          'call-after k0',
-          'call-after k1',
-          'call-at k0',
-          'call-at k1',
+          ...kept.flatMap((call) => [`${call} k0`, `${call} k1`]),
           'lone-after k',
           'lone-at k',
           'mixed after',
           'mixed at',
         ],
         results: [
-          'call-after r0',
-          'call-after r1',
-          'call-at r0',
-          'call-at r1',
+          ...kept.flatMap((call) => [`${call} r0`, `${call} r1`]),
           'lone-after r',
           'lone-at r',
           'mixed after',
@@ -256,8 +255,8 @@ t.test(
     const pool = upkeepPool(t, db.url);
     const calls = Array.from({ length: 2_500 }, (_, index) => `c${index}`);
     await store(t, db, [
-      // Many were sent at the same time: the place of a page is not told by time alone.
-      ...calls.map((id, index) => received(OLD, callOf(id, { sent_at: index < 900 ? OLD : JUST_BEFORE }))),
+      // Many came at the same time: the place of a page is not told by time alone.
+      ...calls.map((id, index) => received(index < 900 ? OLD : JUST_BEFORE, callOf(id, { sent_at: OLD }))),
       ...calls.map((id) => received(OLD, clickOf(id, 'k', { user_id: 'ann' }))),
     ]);
     await logDeletes(pool);
@@ -292,6 +291,35 @@ t.test(
     ]);
     t.strictSame((await run(pool)).deleted, { calls: 3, clicks: 12_000, results: 0 });
     t.strictSame(await loggedDeletes(pool, 'clicks'), [9_000, 3_000]);
+  },
+);
+
+t.test(
+  'calls that were imported lately cost the search nothing, however many and old they are',
+  async (t) => {
+    const db = await createMigratedDatabase(t);
+    const pool = drainPool(t, db.url, 1);
+    await pool.query(
+      `insert into calls (
+       call_id, call_type, book_a, odds_a, odds_format, roi_percent, sent_at, users_notified, received_at, fingerprint)
+     select 'history' || n, 'good_ev', 'book', 2, 'decimal', 1, $1::timestamptz - n * interval '1 hour', 0, $2, ''
+     from generate_series(1, 20000) as n`,
+      [OLD, NEW],
+    );
+    await store(t, db, calls(20));
+    await pool.query('analyze');
+    /** By this connection and others that have ended. */
+    const reads = async (): Promise<number> => {
+      await pool.query('select pg_stat_force_next_flush()');
+      const { rows } = await pool.query<{ reads: number }>(
+        `select (seq_tup_read + idx_tup_fetch)::int as reads from pg_stat_user_tables where relname = 'calls'`,
+      );
+      return rows[0]?.reads ?? NaN;
+    };
+    const before = await reads();
+    t.match(await run(pool, { dryRun: true }), { deleted: { calls: 20 } });
+    t.match(await run(pool, { maxCalls: 7 }), { deleted: { calls: 20 } });
+    t.ok((await reads()) - before < 1_000, 'of 20,020 calls');
   },
 );
 
@@ -546,7 +574,8 @@ t.test(
         assert.ok(accounts.every(({ deadLetter }) => deadLetter === 0));
         const kept = await keptIn(pool);
         const sent = events.filter((_, index) => sendings.some((sending) => sending.index === index));
-        const isYoung = ({ event }: (typeof sent)[number]): boolean => String(event['sent_at']) >= CUTOFF;
+        const isYoung = ({ event, at }: (typeof sent)[number]): boolean =>
+          at === NEW || String(event['sent_at']) >= CUTOFF;
         const young = sent.filter(({ event }) => event['type'] === 'call').filter(isYoung);
         const youngIds = young.map(({ event }) => event['call_id']);
         assert.deepEqual(kept.calls, [...youngIds].sort(bytewise));

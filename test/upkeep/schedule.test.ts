@@ -7,7 +7,8 @@ import { backupDueAt, cleanupDueAt } from '../../src/upkeep/due.js';
 import { listRuns, recordRun, type Run } from '../../src/upkeep/runs.js';
 import type { UpkeepOptions } from '../../src/upkeep/upkeep.js';
 import { TestClock } from '../helpers/clock.js';
-import { drainPool } from '../helpers/drain.js';
+import { drainPool, IN_TIME_MS, openHouse } from '../helpers/drain.js';
+import { callOf, clickOf, recordsOf, resultOf } from '../helpers/events.js';
 import { createMigratedDatabase, type TestDatabase } from '../helpers/postgres.js';
 import { temporaryDirectory } from '../helpers/service.js';
 import { openUpkeep, type UpkeepHouse } from '../helpers/upkeep-house.js';
@@ -190,6 +191,43 @@ t.test('what failed is tried again after an hour, and told by the status until i
   await forward(MINUTE_MS);
   t.match(upkeep.schedule(), { backup: { last_good_at: String, last_error: null } });
 });
+
+t.test(
+  'a call acknowledged today with sent_at of two years ago survives the nightly cleanup, and so does what came before its call',
+  async (t) => {
+    const database = await createMigratedDatabase(t);
+    const pool = drainPool(t, database.url);
+    const house = await openHouse(t, database.url);
+    const then = (name: string) => ({ [name]: '2023-10-22T05:00:00Z' });
+    // All are received at 06:00 of 22 October 2025.
+    await house.spool.append(
+      recordsOf([
+        callOf('history', then('sent_at')),
+        clickOf('history', 'k', then('clicked_at')),
+        resultOf('history', 'r', { outcome: 'push', ...then('settled_at') }),
+        clickOf('not-yet-imported', 'k', then('clicked_at')),
+      ]),
+    );
+    t.ok(await house.drain.flush(IN_TIME_MS));
+    const clock = new TestClock('2025-10-23T03:59:00Z');
+    await start(t, database, clock, { backupIntervalDays: 0 });
+    await clock.asleep(JOBS);
+    for (const [stepMs, cleanups, calls, clicks, results] of [
+      [MINUTE_MS, 1, 1, 2, 1],
+      [364 * DAY_MS, 2, 1, 2, 1],
+      [DAY_MS, 3, 0, 0, 0],
+    ] as const) {
+      clock.forward(stepMs);
+      await clock.asleep(JOBS);
+      t.equal((await runsOf(pool, 'cleanup')).length, cleanups);
+      const { rows } = await pool.query(
+        `select (select count(*)::int from calls) as calls, (select count(*)::int from clicks) as clicks,
+           (select count(*)::int from results) as results`,
+      );
+      t.strictSame(rows, [{ calls, clicks, results }], new Date(clock.now()).toISOString());
+    }
+  },
+);
 
 t.test(
   'the scheduled cleanup takes old dead letters too, and does nothing when all is kept for ever',

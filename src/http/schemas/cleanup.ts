@@ -24,7 +24,7 @@ const count = (what: string) => Type.Integer({ minimum: 0, description: `${what}
 export const Cleanup = Type.Object(
   {
     cutoff: Time(
-      'Calls sent before this time go, and so do clicks and results of no call received before it.',
+      'Calls sent and received before this time are deleted, and so are clicks and results received before it whose call is not stored.',
     ),
     dry_run: Type.Boolean({ description: 'Whether it only counted.' }),
     deleted: Type.Object({ calls: count('Calls'), clicks: count('Clicks'), results: count('Results') }),

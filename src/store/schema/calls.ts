@@ -40,6 +40,8 @@ export const calls = pgTable(
     index('calls_sport_index').on(t.sport),
     index('calls_sent_at_index').on(t.sent_at),
     index('calls_roi_percent_index').on(t.roi_percent),
+    /** For the cleanup: imported history is old by `sent_at`, and young by this. */
+    index('calls_received_at_index').on(t.received_at),
     index('calls_call_type_sport_sent_at_index').on(t.call_type, t.sport, t.sent_at),
     check('calls_call_type_check', sql`call_type in ('arbitrage', 'middle', 'good_ev')`),
     check('calls_odds_format_check', sql`odds_format in ('american', 'decimal')`),

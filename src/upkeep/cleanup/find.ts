@@ -27,11 +27,14 @@ interface Expired {
 }
 
 /**
- * Calls sent before the cutoff, oldest first, in batches. Each is looked at once: a call that comes back while this goes
- * on is for the next run.
+ * Calls sent and received before the cutoff, those received first first, in batches. Each is looked at once: a call that
+ * comes back while this goes on is for the next run.
+ *
+ * Found by `received_at`: the door lets `sent_at` be at most a day later, so nearly all that was received before the
+ * cutoff goes, while imported history may be a million calls that were sent before it and stay.
  */
 export async function* expiredCalls(search: Search): AsyncGenerator<string[], void> {
-  let after: CallPlace | undefined = { sent_at: '-infinity', call_id: '' };
+  let after: CallPlace | undefined = { received_at: '-infinity', call_id: '' };
   while (after !== undefined && !search.signal.aborted) {
     const page: FoundCall[] = await search.paced(lookForCalls(search, after));
     yield* batchesOf(page, search.maxCalls);
@@ -40,7 +43,7 @@ export async function* expiredCalls(search: Search): AsyncGenerator<string[], vo
 }
 
 interface CallPlace {
-  readonly sent_at: string;
+  readonly received_at: string;
   readonly call_id: string;
 }
 type FoundCall = Expired & CallPlace;
@@ -48,14 +51,14 @@ type FoundCall = Expired & CallPlace;
 const lookForCalls = (search: Search, after: CallPlace) => async (): Promise<FoundCall[]> => {
   const { rows } = await query<FoundCall>(
     search.pool,
-    `select call_id, sent_at,
+    `select call_id, received_at,
        coalesce((select clicks from call_states where call_states.call_id = calls.call_id), 0)
        + (select count(*) from results where results.call_id = calls.call_id) as events
      from calls
-     where sent_at < $1 and sent_at >= $2 and (sent_at, call_id) > ($2, $3)
-     order by sent_at, call_id
+     where received_at < $1 and sent_at < $1 and received_at >= $2 and (received_at, call_id) > ($2, $3)
+     order by received_at, call_id
      limit $4`,
-    [search.cutoff, after.sent_at, after.call_id, search.maxCalls],
+    [search.cutoff, after.received_at, after.call_id, search.maxCalls],
   );
   return rows;
 };
@@ -133,7 +136,7 @@ export async function countExpired(pool: pg.Pool, cutoff: UtcTime, signal: Abort
   const { rows } = await query<Deleted>(
     pool,
     `with expired as (
-       select call_id from calls where sent_at < $1
+       select call_id from calls where received_at < $1 and sent_at < $1
      ),
      lonely as (
        select call_id from call_states

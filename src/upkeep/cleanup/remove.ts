@@ -49,13 +49,13 @@ export class ContendedError extends Error {
 const LOCK_TIMEOUT_MS = 1_000;
 
 /**
- * Deletes those of the calls that were sent before the cutoff, and all their events.
+ * Deletes those of the calls that were sent and received before the cutoff, and all their events.
  * @throws ContendedError
  */
 export function removeCalls(pool: pg.Pool, cutoff: UtcTime, callIds: readonly string[]): Promise<Deleted> {
   return inShortTransaction(pool, async (client) => {
     const { rows } = await client.query<{ call_id: string }>(
-      'delete from calls where call_id = any ($1::text[]) and sent_at < $2 returning call_id',
+      'delete from calls where call_id = any ($1::text[]) and received_at < $2 and sent_at < $2 returning call_id',
       [callIds, cutoff],
     );
     const held = await takeDownStates(

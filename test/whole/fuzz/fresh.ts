@@ -21,8 +21,6 @@ export async function fuzzFresh(t: Teardown, options: Options): Promise<FuzzRepo
       DATABASE_URL: database.url,
       DATA_DIR: directory,
       LOG_LEVEL: 'error',
-      // What was sent long ago has to be there at the end.
-      RETENTION_DAYS: '0',
       BACKUP_INTERVAL_DAYS: '0',
       ...KEYS,
     },

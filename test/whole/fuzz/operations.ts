@@ -2,7 +2,6 @@
 import fc from 'fast-check';
 import type { ApiDocument, Operation } from '../../../src/http/document/model.js';
 import { operationsOf } from '../../../src/http/document/model.js';
-import { isJsonObject } from '../../../src/lib/json-value.js';
 import { type Encoded, encoded, gzipBomb } from './encoding.js';
 import { nearly, type Schema, type Schemas, valuesOf } from './from-schema.js';
 import { noise, written } from './json-text.js';
@@ -75,7 +74,7 @@ function requestsFor(
   const bodies = fc.oneof(
     {
       weight: 20,
-      arbitrary: bodiesOf(name, first[1].schema ?? {}, schemas, typesFor(contents.map(([type]) => type))),
+      arbitrary: bodiesOf(first[1].schema ?? {}, schemas, typesFor(contents.map(([type]) => type))),
     },
     { weight: method === 'GET' ? 400 : 4, arbitrary: fc.constant<Body>({ type: null, encoded: null }) },
   );
@@ -116,16 +115,11 @@ interface Body {
   readonly encoded: Encoded | null;
 }
 
-function bodiesOf(
-  name: string,
-  schema: Schema,
-  schemas: Schemas,
-  types: fc.Arbitrary<string | null>,
-): fc.Arbitrary<Body> {
-  const right = valuesOf(schema, schemas).map((value) => (name === 'cleanUp' ? counting(value) : value));
+function bodiesOf(schema: Schema, schemas: Schemas, types: fc.Arbitrary<string | null>): fc.Arbitrary<Body> {
+  const right = valuesOf(schema, schemas);
   const value = fc.oneof(
     { weight: 5, arbitrary: right },
-    { weight: 6, arbitrary: nearly(right).map((one) => (name === 'cleanUp' ? counting(one) : one)) },
+    { weight: 6, arbitrary: nearly(right) },
     { weight: 1, arbitrary: values.json },
   );
   const plain = fc.oneof(
@@ -137,11 +131,6 @@ function bodiesOf(
     { weight: 1, arbitrary: fc.constant(gzipBomb) },
   );
   return fc.record({ type: types, encoded: body });
-}
-
-/** A cleanup that deletes would take away what the run compares at its end. */
-function counting(value: unknown): unknown {
-  return isJsonObject(value) && 'days_to_keep' in value ? { ...value, dry_run: true } : value;
 }
 
 function typesFor(known: readonly string[]): fc.Arbitrary<string | null> {

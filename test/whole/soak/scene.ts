@@ -18,7 +18,10 @@ export interface PlannedEvent {
 
 export interface Scene {
   readonly callId: string;
-  /** The call was sent before what is kept: the cleanup may take it, with all that belongs to it, at any time. */
+  /**
+   * The call was sent before what is kept, and the run makes it received then too (see upkeep.ts): the cleanup may take
+   * it, with all that belongs to it, at any time. Others were sent as long ago, and have to stay: they came today.
+   */
   readonly isOld: boolean;
   readonly events: readonly PlannedEvent[];
 }
@@ -30,8 +33,10 @@ export interface Script {
 }
 
 const DAY_S = 24 * 60 * 60;
+/** Old calls were sent so long ago at least, and no others. */
+export const OLD_DAYS = 800;
 /** Default of RETENTION_DAYS, and some. */
-const OLD_S = 400 * DAY_S;
+const IMPORTED_DAYS = 400;
 const RECENT_S = 20 * DAY_S;
 
 const fixture = fixtureEvents();
@@ -43,7 +48,8 @@ export function sceneOf(script: Script, number: number): Scene {
   const random = new Random(script.seed, 'scene', number);
   const callId = `s-${number}`;
   const isOld = random.chance(0.03);
-  const agoS = random.integer(0, RECENT_S) + (isOld ? OLD_S : 0);
+  const agoDays = isOld ? OLD_DAYS : random.chance(0.03) ? IMPORTED_DAYS : 0;
+  const agoS = random.integer(0, RECENT_S) + agoDays * DAY_S;
   const clock = new SceneClock(random, script.dayMs - agoS * 1000);
   const call = callBody(random, clock, callId);
   const events = [planned('call', callId, callId, call, random, retoldCall)];

@@ -10,6 +10,7 @@
  * happens, and which sender sends what, by the machine.
  */
 import { setTimeout as delay } from 'node:timers/promises';
+import type pg from 'pg';
 import { settlesWithin } from '../../../src/lib/deadline.js';
 import { messageOf } from '../../../src/lib/errors.js';
 import { Undo } from '../../../src/lib/undo.js';
@@ -85,7 +86,9 @@ async function run(options: SoakOptions, problems: Problems, undo: Undo): Promis
     driver.leave();
     sender.close();
   });
-  const upkeep = new Upkeep(services, problems, UPKEEP_EVERY_MS);
+  const ageing = poolOf(stage.postgres, 'ageing');
+  undo.push('ageing', () => ageing.end());
+  const upkeep = new Upkeep(ageing, services, problems, UPKEEP_EVERY_MS);
   const keeping = upkeep.run(ending.signal);
   const driving = driver.drive(ending.signal);
   const happened = await breakThings(options, stage);
@@ -170,8 +173,7 @@ async function compare(
   stream: Stream,
   script: Script,
 ): Promise<RowAudit> {
-  const options = { name: 'audit', max: 1, statementTimeoutMs: 0 };
-  const pool = createPool({ connectionString: postgres.url }, options, () => undefined);
+  const pool = poolOf(postgres, 'audit');
   try {
     const rows = await new RowAuditor(pool, ledger, problems).audit(scenesOf(stream, script, ledger));
     const accounts = [await probes.account(victim), await probes.account(survivor)];
@@ -181,6 +183,10 @@ async function compare(
   } finally {
     await pool.end();
   }
+}
+
+function poolOf({ url }: Stage['postgres'], name: string): pg.Pool {
+  return createPool({ connectionString: url }, { name, max: 1, statementTimeoutMs: 0 }, () => undefined);
 }
 
 function* scenesOf({ scenes }: Stream, script: Script, { extras }: Ledger): Generator<Scene, void> {

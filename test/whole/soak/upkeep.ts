@@ -1,5 +1,7 @@
+import type pg from 'pg';
 import { sleep } from '../../../src/lib/backoff.js';
 import type { Problems } from './problems.js';
+import { OLD_DAYS } from './scene.js';
 import type { SoakService } from './soak-service.js';
 
 interface Answer {
@@ -17,12 +19,21 @@ const FAILED_BACKUP = 'urn:call-logger:problem:backup_failed';
 /** Far more than the work, and whatever holds it up: PostgreSQL is away for a minute at most. */
 const ANSWERED_WITHIN_MS = 240_000;
 
+/** Nobody waits for it, and it waits for nobody. */
+const AGE = `
+  update calls set received_at = sent_at
+  where call_id in (
+    select call_id from calls
+    where sent_at < now() - interval '${OLD_DAYS} days' and received_at > sent_at
+    for update skip locked)`;
+
 /** Cleanups and backups, one after the other, for as long as the run lasts. */
 export class Upkeep {
   /** How often each ended so, such as "cleanup by victim: 200". */
   readonly endings = new Map<string, number>();
 
   constructor(
+    private readonly pool: pg.Pool,
     private readonly services: readonly SoakService[],
     private readonly problems: Problems,
     private readonly everyMs: number,
@@ -32,6 +43,8 @@ export class Upkeep {
     for (let turn = 0; !signal.aborted; turn++) {
       const service = this.services[turn % this.services.length];
       if (service === undefined) return;
+      // PostgreSQL may be away.
+      await this.pool.query(AGE).catch(() => undefined);
       this.#tell(`cleanup by ${service.name}`, await ask(service, '/v1/admin/cleanup', {}));
       this.#tell(`backup by ${service.name}`, await ask(service, '/v1/admin/backups?wait=true'));
       await sleep(this.everyMs, signal);

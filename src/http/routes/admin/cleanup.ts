@@ -16,7 +16,7 @@ export function cleanupRoute(scope: FastifyInstance, upkeep: UpkeepDesk): void {
         security: needs('admin'),
         summary: 'Delete old calls with their clicks and results',
         description:
-          'In small batches beside ingest. A dry run counts. The body may be empty. Who stops waiting does not stop it.',
+          'Age counts from the later of `sent_at` and `received_at`, so imported history is not old the day it comes. In small batches beside ingest. A dry run counts. The body may be empty. Who stops waiting does not stop it.',
         querystring: NoQuery,
         ...bodyMayBeEmpty,
         body: { content: { 'application/json': { schema: CleanupBody } } },

@@ -1,0 +1,1 @@
+CREATE INDEX "calls_received_at_index" ON "calls" USING btree ("received_at");
