@@ -6,6 +6,7 @@ import { docsPage } from './http/docs-page/docs-page.js';
 import { answerEveryRequest } from './http/plugins/answer-every-request.js';
 import { prepareBodies, readEventBodies, readJsonBodies } from './http/plugins/bodies.js';
 import { closeIdleConnectionsWhileClosing } from './http/plugins/closing.js';
+import { answerCompression } from './http/plugins/compression.js';
 import { boundConnections } from './http/plugins/connections.js';
 import { prepareKeys } from './http/plugins/keys.js';
 import { refuseForeignPages } from './http/plugins/foreign-pages.js';
@@ -60,6 +61,8 @@ export function buildApp(
   describeApi(app, deps.version);
   prepareRateLimits(app);
   const guard = prepareKeys(app, deps.keys);
+  // Not of ingest, whose answers are small and many.
+  const compress = answerCompression();
 
   app.register(async (ingest) => {
     guard(ingest, 'ingest');
@@ -76,6 +79,7 @@ export function buildApp(
 
   app.register(async (read) => {
     guard(read, 'read');
+    compress(read);
     listCallsRoute(read, deps.calls);
     getCallRoute(read, deps.calls);
     statisticsRoute(read, deps.statistics);
@@ -86,6 +90,7 @@ export function buildApp(
 
   app.register(async (admin) => {
     guard(admin, 'admin');
+    compress(admin);
     limitPerKey(admin, ADMIN_RATE);
     readJsonBodies(admin, budget);
     statusRoute(admin, deps.status);
@@ -101,6 +106,7 @@ export function buildApp(
   });
 
   app.register(async (open) => {
+    compress(open);
     healthRoutes(open, deps);
     metricsRoute(open, deps.metrics);
     docsRoutes(open);

@@ -61,6 +61,13 @@ export const FAILED_KEY_RATE: Rate = { max: 200, windowMs: 60_000 };
 /** All at once, most of them idle. Far above a fleet of senders, far below what the memory and the descriptors allow. */
 export const MAX_CONNECTIONS = 2_048;
 
+/** Answers up to here are not worth compressing. */
+export const COMPRESS_ABOVE_BYTES = KIB;
+/** Most of what gzip can save, at half the work of its default level. */
+export const GZIP_LEVEL = 4;
+/** Answers compressed at a time, not counting exports. */
+export const MAX_COMPRESSIONS = 4;
+
 /** How long a client may leave an answer unread: until then it holds a connection and what is left of the answer. */
 export const STALL_MS = 2 * 60_000;
 /** How long a client may leave an export unread: it holds a connection and a snapshot of the database meanwhile. */

@@ -81,7 +81,7 @@ export class Store {
       max: options.max,
       used: totalCount - idleCount,
       idle: idleCount,
-      waiting: waitingCount,
+      waiting: name === 'statistics' ? (this.#readers?.statisticsWaiting ?? 0) : waitingCount,
     }));
   }
 

@@ -1,5 +1,6 @@
 import type { AddressInfo } from 'node:net';
 import { Readable } from 'node:stream';
+import { gunzipSync } from 'node:zlib';
 import { pino } from 'pino';
 import type { FastifyInstance } from 'fastify';
 import { buildApp } from '../../src/app.js';
@@ -156,7 +157,7 @@ function holdToDocument(app: FastifyInstance): void {
       url: request.url,
       status: reply.statusCode,
       headers: reply.getHeaders(),
-      body: typeof payload === 'string' || Buffer.isBuffer(payload) ? payload.toString() : undefined,
+      body: bodyOf(payload, reply.getHeader('content-encoding') === 'gzip'),
     });
     if (complaints.length > 0) {
       setImmediate(() => {
@@ -165,6 +166,12 @@ function holdToDocument(app: FastifyInstance): void {
     }
     done();
   });
+}
+
+function bodyOf(payload: unknown, isGzipped: boolean): string | undefined {
+  if (typeof payload === 'string') return payload;
+  if (!Buffer.isBuffer(payload)) return undefined;
+  return (isGzipped ? gunzipSync(payload) : payload).toString();
 }
 
 /** Listens on a free port of loopback. */

@@ -39,6 +39,7 @@ const OF_THE_WIRE = new Set([
   'keep-alive',
   'trailer',
   'transfer-encoding',
+  'vary',
 ]);
 
 export class Contract {

@@ -193,6 +193,7 @@ t.test('names headers and tells the events of a batch apart as OpenAPI wants it'
     'Ce-Type',
     'Content-Encoding',
     'Idempotency-Key',
+    'If-None-Match',
     'If-Range',
     'Range',
   ]);

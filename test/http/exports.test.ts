@@ -6,7 +6,7 @@ import { gunzipSync } from 'node:zlib';
 import t, { type Test } from 'tap';
 import type { AppDeps } from '../../src/http/deps.js';
 import { MANIFESTS_KEPT } from '../../src/http/limits.js';
-import { acceptsGzip } from '../../src/http/routes/exports/accept-encoding.js';
+import { acceptsGzip } from '../../src/http/accept-encoding.js';
 import { finished, newManifest } from '../../src/http/routes/exports/new-manifest.js';
 import { Manifests } from '../../src/http/routes/exports/manifests.js';
 import type { ExportManifest } from '../../src/http/schemas/exports.js';

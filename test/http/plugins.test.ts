@@ -1,3 +1,4 @@
+import { gunzipSync } from 'node:zlib';
 import t from 'tap';
 import { codedError, noCalls, someCall, testApp, unobserved } from '../helpers/app.js';
 import { idleUpkeep } from '../helpers/upkeep.js';
@@ -39,6 +40,80 @@ t.test('the log has one line per request, with the route and not the URL, and no
   t.match(logged[0], { method: 'POST', route: '/v1/calls/:call_id/clicks', status: 202, key: null });
   t.type(logged[0]?.['duration_ms'], 'number');
   t.notMatch(JSON.stringify(logged), /private/);
+});
+
+t.test('answers above 1 KiB are gzipped for those who ask for it', async (t) => {
+  const groups = Array.from({ length: 500 }, (_, n) => ({ league: `League ${n}`, calls: n }));
+  const { app } = testApp({
+    statistics: { statistics: async () => ({ groups, groupsFound: 500, total: {} }) },
+    metrics: {
+      contentType: 'text/plain; version=0.0.4',
+      text: async () => 'call_logger_ready 1\n'.repeat(99),
+    },
+  });
+  const stats = '/v1/stats?group_by=league';
+  const get = (url: string, encoding?: string, method: 'GET' | 'HEAD' = 'GET') =>
+    app.inject({ method, url, headers: encoding === undefined ? {} : { 'accept-encoding': encoding } });
+
+  const plain = await get(stats);
+  t.match(plain.headers, { 'content-encoding': undefined, vary: 'Accept-Encoding' });
+  for (const encoding of ['identity', 'gzip;q=0', 'br', '', 'gzip;q=0, *', 'identity, gzip;q=0.5']) {
+    const answer = await get(stats, encoding);
+    t.match(answer.headers, { 'content-encoding': undefined, vary: 'Accept-Encoding' }, encoding);
+    t.equal(answer.payload, plain.payload);
+  }
+  for (const encoding of ['gzip', 'gzip, deflate, br', '*', 'GZIP;q=0.5', 'identity;q=0, *;q=0.1']) {
+    const answer = await get(stats, encoding);
+    t.match(answer.headers, { 'content-encoding': 'gzip', vary: 'Accept-Encoding' }, encoding);
+    t.equal(answer.headers['content-length'], String(answer.rawPayload.length));
+    t.ok(answer.rawPayload.length < plain.payload.length / 4);
+    t.equal(gunzipSync(answer.rawPayload).toString(), plain.payload);
+    t.equal(answer.headers.etag, plain.headers.etag, 'the same content');
+    const head = await get(stats, encoding, 'HEAD');
+    t.equal(head.payload, '');
+    for (const name of ['content-encoding', 'content-length', 'content-type', 'etag', 'vary'])
+      t.equal(head.headers[name], answer.headers[name], name);
+  }
+  for (const url of ['/openapi.json', '/openapi.yaml', '/metrics', '/docs/json']) {
+    const answer = await get(url, 'gzip');
+    t.equal(answer.headers['content-encoding'], 'gzip', url);
+    t.equal(gunzipSync(answer.rawPayload).toString(), (await get(url)).payload, url);
+  }
+  t.match((await get('/v1/admin/status', 'gzip')).headers, {
+    'content-encoding': undefined,
+    vary: undefined,
+  });
+
+  t.test('problems, too', async (t) => {
+    const url = `/v1/calls/c?${Array.from({ length: 50 }, (_, i) => `p${i}=1`).join('&')}`;
+    const answer = await get(url, 'gzip');
+    t.match(answer.headers, { 'content-encoding': 'gzip', 'content-type': 'application/problem+json' });
+    t.match(JSON.parse(gunzipSync(answer.rawPayload).toString()), { status: 400 });
+  });
+
+  t.test('some at a time: the others come as they are, and whole', async (t) => {
+    const answers = await Promise.all(Array.from({ length: 40 }, () => get(stats, 'gzip')));
+    const compressed = answers.filter(({ headers }) => headers['content-encoding'] === 'gzip');
+    t.ok(compressed.length >= 4 && compressed.length < 40);
+    for (const { headers, rawPayload } of answers) {
+      const body = headers['content-encoding'] === 'gzip' ? gunzipSync(rawPayload) : rawPayload;
+      t.equal(body.toString(), plain.payload);
+      t.equal(headers['content-length'], String(rawPayload.length));
+    }
+  });
+
+  t.test('but never those to events', async (t) => {
+    const events = Array.from({ length: 100 }, (_, n) => ({ type: 'click', call_id: `call-${n}` }));
+    const sent = await app.inject({
+      method: 'POST',
+      url: '/v1/events',
+      headers: { 'accept-encoding': 'gzip', 'content-type': 'application/json' },
+      payload: { events },
+    });
+    t.equal(sent.statusCode, 202);
+    t.ok(sent.payload.length > 1024);
+    t.match(sent.headers, { 'content-encoding': undefined, vary: undefined });
+  });
 });
 
 t.test('problems', async (t) => {

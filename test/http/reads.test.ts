@@ -341,23 +341,33 @@ t.test('a question of statistics', async (t) => {
       ['group_by=sport&min_calls=-1', [['min_calls', 'out_of_range', /0/]]],
       ['group_by=sport&min_calls=1e10', [['min_calls', 'out_of_range', /1000000000/]]],
       ['group_by=sport&cursor=x', [['cursor', 'unknown_field', /known: group_by, measures/]]],
-      ...[
-        '%2B02:00',
-        '+02:00',
-        'CET',
-        'EST5EDT',
-        'Europe/Pari',
-        'Etc/GMT+2',
-        '',
-        "UTC'",
-        'Europe/Paris%00',
-      ].map(
-        (tz) =>
+      ...(
+        [
+          ['%2B02:00', /got "\+02:00" \(did you mean Etc\/GMT-2\?\)$/],
+          ['+02:00', /got " 02:00" \(did you mean Etc\/GMT-2\?\)$/],
+          ['-05:00', /did you mean Etc\/GMT\+5\? A \+ in a URL is read as a space: write %2B\.\)$/],
+          ['UTC%2B2', /did you mean Etc\/GMT-2\?/],
+          ['UTC+2', /did you mean Etc\/GMT-2\?/],
+          ['-0', /did you mean UTC\?/],
+          ['%2B05:30', /did you mean Asia\/Kolkata\?/],
+          ['-03:30', /did you mean America\/St_Johns\?/],
+          ['%2B15:00', /got "\+15:00"$/],
+          ['CET', /did you mean Europe\/Paris\?/],
+          ['EST5EDT', /did you mean America\/New_York\?/],
+          ['Japan', /did you mean Asia\/Tokyo\?/],
+          ['paris', /did you mean Europe\/Paris\?/],
+          ['America/New%20York', /did you mean America\/New_York\?/],
+          ['Europe/Pariss', /did you mean Europe\/Paris\?/],
+          ['Etc/GMT+2', /did you mean Etc\/GMT\+2\? .*write %2B/],
+          ['', /got ""$/],
+          ["UTC'", /did you mean UTC\?/],
+          ['Europe/Paris%00', /did you mean Europe\/Paris\?/],
           [
-            `group_by=sport&tz=${tz}`,
-            [['tz', 'unknown_time_zone', /IANA time zone of the form Area/]],
-          ] as const,
-      ),
+            'Europe/Atlantis',
+            /must be UTC or an IANA time zone of the form Area\/Place.*"Europe\/Atlantis"$/,
+          ],
+        ] as const
+      ).map(([tz, message]) => [`group_by=sport&tz=${tz}`, [['tz', 'unknown_time_zone', message]]] as const),
     ] as const) {
       await refuses(t, get, `/v1/stats?${query}`, mistakes);
     }
@@ -375,6 +385,43 @@ t.test('a question of statistics', async (t) => {
     const answer = await get('/v1/stats?group_by=sport,hour');
     t.strictSame(answer.json(), { group_by: ['sport', 'hour'], groups, groups_found: 12, total });
   });
+});
+
+t.test('statistics come once more only when they have changed', async (t) => {
+  let calls = 1;
+  const { app } = testApp({
+    statistics: {
+      statistics: async () => {
+        if (calls < 0) throw codedError('STORE_BUSY', { retryAfterS: 5 });
+        return { groups: [], groupsFound: 0, total: { calls } };
+      },
+    },
+  });
+  const get = (known?: string) =>
+    app.inject({
+      url: '/v1/stats?group_by=sport',
+      headers: known === undefined ? {} : { 'if-none-match': known },
+    });
+  const first = await get();
+  t.equal(first.headers['cache-control'], 'private, max-age=15');
+  t.equal(first.headers['content-type'], 'application/json; charset=utf-8');
+  const etag = String(first.headers.etag);
+  t.match(etag, /^W\/"[0-9a-f]{32}"$/, 'weak: the same whether it is compressed or not');
+  for (const known of [etag, etag.slice(2), `"x", ${etag}`, '*']) {
+    const again = await get(known);
+    t.equal(again.statusCode, 304, known);
+    t.equal(again.payload, '');
+    t.match(again.headers, { etag, 'cache-control': 'private, max-age=15', vary: 'Accept-Encoding' });
+  }
+  for (const known of ['W/"x"', etag.slice(0, -2), '']) t.equal((await get(known)).statusCode, 200, known);
+  calls = 2;
+  const changed = await get(etag);
+  t.equal(changed.statusCode, 200);
+  t.not(changed.headers.etag, etag);
+  calls = -1;
+  const busy = await get('*');
+  t.equal(busy.statusCode, 503);
+  t.match(busy.headers, { etag: undefined, 'cache-control': undefined }, 'an error is not to be kept');
 });
 
 t.test('what the store cannot answer', async (t) => {

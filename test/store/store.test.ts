@@ -4,15 +4,18 @@ import fc from 'fast-check';
 import t from 'tap';
 import type pg from 'pg';
 import { clvPercent, decimalOdds, impliedRoiPercent } from '../../src/events/odds.js';
+import { Deferred } from '../../src/lib/deferred.js';
 import { classify } from '../../src/store/errors.js';
 import { migrate } from '../../src/store/migrate.js';
 import { type CallWithHistory, readCall } from '../../src/store/read/call.js';
+import { QueryQueue } from '../../src/store/query-queue.js';
+import type { StatisticsQuestion } from '../../src/store/read/statistics/statistics.js';
 import { StoreBusyError, StoreUnavailableError } from '../../src/store/refusals.js';
 import { Store } from '../../src/store/store.js';
 import { query } from '../../src/store/transaction.js';
 import { drainPool, IN_TIME_MS, lockWaiters, openHouse, silent, until } from '../helpers/drain.js';
 import { type Body, callOf, clickOf, recordOf, recordsOf, resultOf } from '../helpers/events.js';
-import { createDatabase, createMigratedDatabase } from '../helpers/postgres.js';
+import { createDatabase, createMigratedDatabase, type Teardown } from '../helpers/postgres.js';
 import { createCommitProxy } from '../helpers/proxy.js';
 import { openStore } from '../helpers/store.js';
 
@@ -419,48 +422,156 @@ t.test('a question whose connection breaks is one that may be asked again', asyn
   t.equal(await store.call('any'), null);
 });
 
-t.test('questions that wait for others in vain are told so, and PostgreSQL is not called away', async (t) => {
+const bySport = {
+  groupBy: ['sport'],
+  measures: ['calls'],
+  filters: {},
+  timeZone: 'UTC',
+  minCalls: 1,
+  sort: { by: 'calls', descending: true },
+  limit: 1,
+} satisfies StatisticsQuestion;
+/** Different questions. */
+const statisticsQuestions = (count: number): StatisticsQuestion[] =>
+  Array.from({ length: count }, (_, index) => ({ ...bySport, limit: index + 1 }));
+
+const statisticsPool = (store: Store) => store.pools.find(({ name }) => name === 'statistics');
+const GONE = new Error('they left');
+
+/** A store whose questions stay under way until the lock is given back. */
+async function lockedStore(t: Teardown) {
   const fresh = await createMigratedDatabase(t);
   const store = await openStore(t, fresh.url);
   const locker = await fresh.pool().connect();
   await locker.query('begin; lock table calls in access exclusive mode');
   const watching = fresh.pool({ max: 1 });
+  return {
+    store,
+    watching,
+    waitersAre: (count: number) => until(async () => (await lockWaiters(watching)) === count),
+    unlock: async () => {
+      await locker.query('rollback');
+      locker.release();
+    },
+  };
+}
+
+t.test('questions that wait for others in vain are told so, and PostgreSQL is not called away', async (t) => {
+  const { store, waitersAre, unlock } = await lockedStore(t);
+  const statistics = statisticsQuestions(8).map((question) => store.statistics(question));
   const slow = Array.from({ length: 4 }, () => store.call('any'));
-  await until(async () => (await lockWaiters(watching)) === 4);
+  await waitersAre(6);
+  t.match(statisticsPool(store), { used: 2, waiting: 6 });
   await t.rejects(store.call('one too many'), StoreBusyError);
   t.equal(store.state, 'up');
-  await locker.query('rollback');
-  locker.release();
+  await unlock();
   t.strictSame(await Promise.all(slow), [null, null, null, null]);
+  t.strictSame(
+    (await Promise.all(statistics)).map(({ groupsFound }) => groupsFound),
+    new Array(8).fill(0),
+    'statistics wait longer than others do',
+  );
+});
+
+t.test('the same statistics asked for by several at once are one query', async (t) => {
+  const { store, waitersAre, unlock } = await lockedStore(t);
+  const ask = (signal?: AbortSignal) => store.statistics({ ...bySport }, signal);
+  const five = Array.from({ length: 5 }, () => ask());
+  const other = store.statistics({ ...bySport, timeZone: 'Europe/Paris' });
+  await waitersAre(2);
+  t.match(statisticsPool(store), { used: 2, waiting: 0 }, 'one for the five, one for another question');
+
+  const leaving = new AbortController();
+  const left = t.rejects(ask(leaving.signal), GONE);
+  leaving.abort(GONE);
+  await left;
+  await t.rejects(ask(leaving.signal), GONE);
+  await unlock();
+  const [first, ...others] = await Promise.all(five);
+  t.match(first, { groupsFound: 0 }, 'who leaves takes nothing from the others');
+  for (const answer of others) t.equal(answer, first);
+  t.not(await other, first);
+  t.not(await ask(), first, 'who asks later asks anew');
+});
+
+t.test('who asks for the same statistics shares an error, too, and who asks later asks anew', async (t) => {
+  const { store, watching, waitersAre, unlock } = await lockedStore(t);
+  const leaving = [new AbortController(), new AbortController()];
+  const left = leaving.map(({ signal }) => t.rejects(store.statistics(bySport, signal), GONE));
+  await waitersAre(1);
+  for (const each of leaving) each.abort(GONE);
+  await Promise.all(left);
+  await waitersAre(0);
+  const failing = [1, 2, 3].map(() => t.rejects(store.statistics(bySport), StoreUnavailableError));
+  await waitersAre(1);
+  await watching.query(
+    `select pg_terminate_backend(pid) from pg_stat_activity
+     where datname = current_database() and wait_event_type = 'Lock'`,
+  );
+  await Promise.all(failing);
+  await unlock();
+  t.match(await store.statistics(bySport), { groupsFound: 0 });
+});
+
+t.test('statistics that wait while PostgreSQL takes no connection are told so together', async (t) => {
+  const fresh = await createMigratedDatabase(t);
+  const proxy = await createCommitProxy(t, fresh.url);
+  const store = await openStore(t, proxy.url);
+  proxy.hold();
+  // Two at a time, and five seconds for a connection: the last would wait for their turn in vain.
+  const answers = await Promise.allSettled(
+    statisticsQuestions(12).map((question) => store.statistics(question)),
+  );
+  for (const answer of answers)
+    t.ok(answer.status === 'rejected' && answer.reason instanceof StoreUnavailableError);
+  await proxy.admit();
+  t.match(await store.statistics(bySport), { groupsFound: 0 });
+});
+
+t.test('a queue of queries is bounded in length and time, and whoever leaves it makes room', async (t) => {
+  const never = new AbortController().signal;
+  const running = new Deferred<string>();
+  const run = (queue: QueryQueue, signal = never) => queue.run(() => running.promise, signal);
+
+  const short = new QueryQueue({ concurrency: 1, maxWaiting: 2, maxWaitMs: 2 ** 30 });
+  const leaving = new AbortController();
+  const inTime = [run(short), run(short)];
+  const left = t.rejects(run(short, leaving.signal), GONE);
+  await t.rejects(run(short), StoreBusyError);
+  leaving.abort(GONE);
+  await left;
+  t.equal(short.waiting, 1);
+  inTime.push(run(short));
+  await t.rejects(run(short), StoreBusyError);
+
+  const impatient = new QueryQueue({ concurrency: 1, maxWaiting: 2, maxWaitMs: 1 });
+  inTime.push(run(impatient));
+  await t.rejects(run(impatient), StoreBusyError);
+  t.equal(impatient.waiting, 0);
+  running.resolve('done');
+  t.strictSame(await Promise.all(inTime), ['done', 'done', 'done', 'done']);
+});
+
+t.test('queries that wait run in the order in which they came', async (t) => {
+  const queue = new QueryQueue({ concurrency: 1, maxWaiting: 9, maxWaitMs: 2 ** 30 });
+  const order: number[] = [];
+  const { signal } = new AbortController();
+  await Promise.all([0, 1, 2, 3].map((index) => queue.run(async () => order.push(index), signal)));
+  t.strictSame(order, [0, 1, 2, 3]);
 });
 
 t.test('questions that nobody waits for any more end in the database too', async (t) => {
-  const fresh = await createMigratedDatabase(t);
-  const store = await openStore(t, fresh.url);
-  const locker = await fresh.pool().connect();
-  await locker.query('begin; lock table calls in access exclusive mode');
-  const watching = fresh.pool({ max: 1 });
+  const { store, waitersAre, unlock } = await lockedStore(t);
   const leaving = new AbortController();
-  const question = {
-    groupBy: ['sport'],
-    measures: ['calls'],
-    filters: {},
-    timeZone: 'UTC',
-    minCalls: 1,
-    sort: { by: 'calls', descending: true },
-    limit: 1,
-  } as const;
   const answers = Promise.allSettled([
-    store.statistics(question, leaving.signal),
+    store.statistics(bySport, leaving.signal),
     store.openExport({ subject: 'calls', format: 'csv', filters: {} }, leaving.signal),
     store.calls({ filters: {}, limit: 1 }, leaving.signal),
   ]);
-  await until(async () => (await lockWaiters(watching)) === 3);
-  const reason = new Error('they left');
-  leaving.abort(reason);
-  t.strictSame(await answers, new Array(3).fill({ status: 'rejected', reason }));
-  await until(async () => (await lockWaiters(watching)) === 0);
+  await waitersAre(3);
+  leaving.abort(GONE);
+  t.strictSame(await answers, new Array(3).fill({ status: 'rejected', reason: GONE }));
+  await waitersAre(0);
   t.pass('while the lock is still held');
-  await locker.query('rollback');
-  locker.release();
+  await unlock();
 });

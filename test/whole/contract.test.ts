@@ -170,7 +170,9 @@ t.test('every answer of the running service is in its document, success and erro
     await is(400, 'GET /v1/calls?cursor=no');
     for (const by of ['call_type,book,hour', 'match,roi_band,outcome', 'user', 'weekday,month,day'])
       await is(200, `GET /v1/stats?group_by=${by}`);
-    await is(200, 'GET /v1/stats?group_by=sport&measures=calls,median_seconds_alive');
+    const statistics = 'GET /v1/stats?group_by=sport&measures=calls,median_seconds_alive';
+    const etag = (await is(200, statistics)).headers.get('etag') ?? '';
+    await is(304, statistics, undefined, { 'x-api-key': KEYS.admin, 'if-none-match': etag });
     for (const subject of ['calls', 'clicks']) {
       for (const format of ['csv', 'ndjson', 'parquet']) {
         const { headers } = await is(200, `GET /v1/exports/${subject}?format=${format}`);

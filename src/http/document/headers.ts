@@ -49,7 +49,7 @@ export const HEADERS = {
     example: 'bytes 1048576-2097151/6291456',
   },
   ETag: {
-    description: 'Of the whole file, for If-Range.',
+    description: 'Names this content, for If-None-Match or If-Range.',
     schema: text,
     example: '"c0d0a1f0f2f1a9b0c5f8a0c7f4e1f5ad7d55c1c9f4f7b0f1a5b8f6c2d3e4f506"',
   },

@@ -52,7 +52,9 @@ export function describeApi(app: FastifyInstance, version: string): void {
 
 const conventions = `Ids are the sender's own, or made here. Times are RFC 3339 with an offset, to the microsecond. Numbers and text come back as they were sent. Null means absent, and a field that is not known is refused.
 
-Whatever is not a success is a \`Problem\` (\`application/problem+json\`, RFC 9457), whose \`type\` ends with a stable code. A path that no route has is 404 \`not_found\`; a method that a path does not have is 405 \`method_not_allowed\`, and its \`Allow\` header lists those that it has; \`OPTIONS\` of a path is 204 with the same header, for everybody. A 503 tells in \`Retry-After\` when to try again.`;
+Whatever is not a success is a \`Problem\` (\`application/problem+json\`, RFC 9457), whose \`type\` ends with a stable code. A path that no route has is 404 \`not_found\`; a method that a path does not have is 405 \`method_not_allowed\`, and its \`Allow\` header lists those that it has; \`OPTIONS\` of a path is 204 with the same header, for everybody. A 503 tells in \`Retry-After\` when to try again.
+
+Answers above 1 KiB are gzipped when \`Accept-Encoding\` asks for it; answers to posted events are not.`;
 
 const keys =
   'An admin key opens everything, ingest and read keys their own operations; none is needed as long as the service has none configured.';

@@ -1,12 +1,12 @@
-import { createHash } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
 import { Type } from 'typebox';
 import { headers } from '../document/headers.js';
+import { etagOf, isKnown } from '../etag.js';
 import { OPEN } from '../plugins/openapi.js';
 
 /** Hands out the senders, to anybody: they hold no secret, and whoever needs one has no key yet. */
 export function clientsRoutes(scope: FastifyInstance, pythonSender: string): void {
-  const etag = `"${createHash('sha256').update(pythonSender).digest('hex').slice(0, 32)}"`;
+  const etag = etagOf(pythonSender);
   scope.get(
     '/clients/call_logger.py',
     {
@@ -38,10 +38,4 @@ export function clientsRoutes(scope: FastifyInstance, pythonSender: string): voi
       return reply.type('text/x-python; charset=utf-8').send(pythonSender);
     },
   );
-}
-
-/** A proxy that compresses on the way may have made a weak one of it. */
-function isKnown(ifNoneMatch: string | undefined, etag: string): boolean {
-  const known = ifNoneMatch?.split(',').map((tag) => tag.trim().replace(/^W\//, '')) ?? [];
-  return known.includes(etag) || known.includes('*');
 }

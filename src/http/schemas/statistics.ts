@@ -132,6 +132,15 @@ export const StatisticsQuery = Type.Object(
 );
 export type StatisticsQuery = Static<typeof StatisticsQuery>;
 
+export const StatisticsHeaders = Type.Object({
+  'if-none-match': Type.Optional(
+    Type.String({
+      description: 'The ETag of an answer that you have.',
+      examples: ['W/"c0d0a1f0f2f1a9b0c5f8a0c7f4e1f5ad"'],
+    }),
+  ),
+});
+
 const Group = Type.Partial(Type.Object({ ...dimensions, ...measures }), {
   $id: 'StatisticsGroup',
   description: 'The dimensions of group_by, and the measures asked for. A measure of nothing is null.',

@@ -62,6 +62,7 @@ const IN_WORDS: Readonly<Record<string, fc.Arbitrary<string>>> = {
     'bytes=99999999999999999999-',
     'lines=1-2',
   ),
+  'if-none-match': fc.constantFrom('*', 'W/"x"', '"x", ,', 'W/'),
   'if-range': fc.constantFrom('"x"', 'W/"x"', 'Sat, 21 Nov 2026 00:00:00 GMT', '*'),
   'idempotency-key': values.id.map(asLatin1),
   'x-request-id': fc.constantFrom('abc', 'a'.repeat(65), 'é', '{{admin}}', ' '),

@@ -3,6 +3,7 @@ import type { ServerResponse } from 'node:http';
 import { type Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
+import { GZIP_LEVEL } from '../../limits.js';
 
 /** What became of a body on its way. Bytes and checksum are those before any compression. */
 export type Delivery =
@@ -20,9 +21,6 @@ interface DeliveryOptions {
 
 /** The trailer that tells the checksum, for the Trailer header. */
 export const CHECKSUM_TRAILER = 'X-Export-Sha256';
-
-/** Most of what gzip can save, at half the work of its default level. */
-const GZIP_LEVEL = 4;
 
 /**
  * Sends a body after the head of the response, as fast as the client reads and no faster. Whatever ends it early also

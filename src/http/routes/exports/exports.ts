@@ -1,10 +1,10 @@
 import type { OutgoingHttpHeaders } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { acceptsGzip } from '../../accept-encoding.js';
 import type { ExportSource, StatusSource } from '../../deps.js';
 import { whenClientLeaves } from '../../leaving.js';
 import { SECURITY_HEADERS } from '../../plugins/foreign-pages.js';
 import { type ExportManifest, type ExportQuery, FORMATS } from '../../schemas/exports.js';
-import { acceptsGzip } from './accept-encoding.js';
 import { CHECKSUM_TRAILER, deliver, type Delivery } from './deliver.js';
 import { exportSchema } from './export-schema.js';
 import type { Manifests } from './manifests.js';

@@ -1,11 +1,10 @@
-import { quoted } from '../../../events/describe.js';
-import { isTimeZoneName } from '../../../lib/time-zone.js';
 import type { StatisticsQuestion } from '../../../store/read/statistics/statistics.js';
 import type { Mistake } from '../../errors.js';
 import { GROUPS_PER_ANSWER, MAX_DIMENSIONS } from '../../limits.js';
 import { readCallFilters } from '../../query/call-filters.js';
 import { invalidQuery, queryMistake, refuseMistakes } from '../../query/mistakes.js';
 import { readNames, unknownName } from '../../query/names.js';
+import { readTimeZone } from '../../query/time-zone.js';
 import { DIMENSIONS, MEASURES, type StatisticsQuery } from '../../schemas/statistics.js';
 
 type Sort = StatisticsQuestion['sort'];
@@ -21,8 +20,7 @@ export function statisticsQuestion(query: StatisticsQuery): StatisticsQuestion {
   const measures =
     query.measures === undefined ? MEASURES : readNames('measures', query.measures, MEASURES, mistakes);
   const filters = readCallFilters(query, mistakes);
-  const timeZone = query.tz ?? 'UTC';
-  if (!isTimeZoneName(timeZone)) mistakes.push(wrongTimeZone(timeZone));
+  const timeZone = readTimeZone(query.tz, mistakes);
   // What it may sort by is known only when the dimensions are right.
   refuseMistakes(mistakes);
   return {
@@ -34,11 +32,6 @@ export function statisticsQuestion(query: StatisticsQuery): StatisticsQuestion {
     sort: readSort(query.sort, groupBy),
     limit: query.limit ?? GROUPS_PER_ANSWER,
   };
-}
-
-export function wrongTimeZone(name: string): Mistake {
-  const message = `must be UTC or an IANA time zone of the form Area/Place, such as Europe/Paris, got ${quoted(name)}`;
-  return queryMistake('tz', 'unknown_time_zone', message);
 }
 
 /** @throws Problem `invalid_request` */

@@ -1,0 +1,37 @@
+import { promisify } from 'node:util';
+import { gzip as gzipWithCallback } from 'node:zlib';
+import type { FastifyInstance, FastifyReply } from 'fastify';
+import { acceptsGzip } from '../accept-encoding.js';
+import { COMPRESS_ABOVE_BYTES, GZIP_LEVEL, MAX_COMPRESSIONS } from '../limits.js';
+
+const gzip = promisify(gzipWithCallback);
+
+/**
+ * What gzips the answers of a scope for clients that ask for it, in threads beside the event loop. Streams stay as they
+ * are: files, whose routes know better. Beyond a few at a time answers go out as they are, for the threads are also
+ * those that write the spool.
+ */
+export function answerCompression(): (scope: FastifyInstance) => void {
+  let underWay = 0;
+  return (scope) => {
+    scope.addHook('onSend', async (request, reply, payload) => {
+      if (!isCompressible(payload, reply)) return payload;
+      void reply.header('vary', 'Accept-Encoding');
+      if (underWay >= MAX_COMPRESSIONS || !acceptsGzip(request.headers['accept-encoding'])) return payload;
+      underWay += 1;
+      try {
+        const compressed = await gzip(payload, { level: GZIP_LEVEL });
+        void reply.header('content-encoding', 'gzip');
+        return compressed;
+      } finally {
+        underWay -= 1;
+      }
+    });
+  };
+}
+
+function isCompressible(payload: unknown, reply: FastifyReply): payload is string | Buffer {
+  if (typeof payload !== 'string' && !Buffer.isBuffer(payload)) return false;
+  if (Buffer.byteLength(payload) <= COMPRESS_ABOVE_BYTES || reply.hasHeader('content-encoding')) return false;
+  return /^text\/|json|yaml|javascript|xml/.test(String(reply.getHeader('content-type')));
+}
