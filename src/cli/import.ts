@@ -1,12 +1,11 @@
 import { performance } from 'node:perf_hooks';
-import { messageOf, toError } from '../lib/errors.js';
+import { messageOf } from '../lib/errors.js';
 import { ConfigError } from '../config/config.js';
 import { readClientKey } from '../config/client.js';
 import { cutBatches } from './import/batches.js';
 import { ServiceClient } from './import/client.js';
 import { HELP, type ImportOptions, UsageError, readOptions } from './import/options.js';
 import { type Progress, createProgress } from './import/progress.js';
-import { type Retention, judgeStatus } from './import/retention.js';
 import { run } from './import/run.js';
 import { Source } from './import/source.js';
 import { summarise } from './import/summary.js';
@@ -15,10 +14,6 @@ import { Tally } from './import/tally.js';
 const ACCEPTED = 0;
 const SOME_REJECTED = 1;
 const UNFINISHED = 2;
-
-/** Told at once, while there is time to stop; the summary has the figures. */
-const EXPIRED_NOTE =
-  'WARNING: some calls are older than RETENTION_DAYS of the service, and its next cleanup deletes them. To keep them, run the service with RETENTION_DAYS=0.';
 
 async function importFile(options: ImportOptions): Promise<number> {
   const stop = new AbortController();
@@ -35,33 +30,20 @@ async function importFile(options: ImportOptions): Promise<number> {
     },
   });
 
-  let retention: Retention | null = null;
-  let failure: Error | null;
-  let warned = false;
-  try {
-    retention = await client.get('v1/admin/status', (reply) => judgeStatus(reply, Date.now()));
-    const keptSince = retention !== null && 'days' in retention ? retention.keptSince : null;
-    failure = await run({
-      batches: cutBatches(source, { maxEvents: options.batchEvents, keptSince }),
-      post: (body, events) => client.post(body, events),
-      tally,
-      concurrency: options.concurrency,
-      stop,
-      onAnswered: ({ items, tooLong, sourceBytes }) => {
-        progress.add(items.length + tooLong.length, sourceBytes);
-        if (tally.expiredCalls > 0 && !warned) progress.note(EXPIRED_NOTE);
-        warned ||= tally.expiredCalls > 0;
-      },
-    });
-  } catch (error) {
-    failure = toError(error);
-    stop.abort();
-  }
-
+  const failure = await run({
+    batches: cutBatches(source, options.batchEvents),
+    post: (body, events) => client.post(body, events),
+    tally,
+    concurrency: options.concurrency,
+    stop,
+    onAnswered: ({ items, tooLong, sourceBytes }) => {
+      progress.add(items.length + tooLong.length, sourceBytes);
+    },
+  });
   progress.end();
   const unfinished = failure?.message ?? (interrupted() ? 'stopped on request' : null);
   const seconds = (performance.now() - startMs) / 1000;
-  process.stdout.write(summarise(tally, { seconds, waited: options.wait, retention, unfinished }));
+  process.stdout.write(summarise(tally, { seconds, waited: options.wait, unfinished }));
   if (unfinished !== null) return UNFINISHED;
   return tally.rejected > 0 ? SOME_REJECTED : ACCEPTED;
 }

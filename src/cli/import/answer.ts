@@ -9,6 +9,8 @@ const Count = Type.Integer({ minimum: 0 });
 const BatchAnswer = Type.Object({
   accepted: Count,
   rejected: Count,
+  /** Of rejected ones null. */
+  ids: Type.Array(Type.Union([Type.String(), Type.Null()])),
   errors: Type.Array(
     Type.Object({
       index: Count,
@@ -34,9 +36,9 @@ export interface Reply {
   readonly text: string;
 }
 
-/** How one try ended: with a value, or so that another try may help. */
-export type Attempt<T> =
-  | { readonly value: T }
+/** How one try ended: with an answer, or so that another try may help. */
+export type Attempt =
+  | { readonly answer: BatchAnswer }
   | {
       /** For people: why it has to be tried again. */
       readonly again: string;
@@ -53,12 +55,12 @@ export class RefusedError extends Error {
  * @param sent how many events were sent
  * @throws RefusedError when sending the same again cannot help
  */
-export function judgeBatch(reply: Reply, sent: number): Attempt<BatchAnswer> {
+export function judgeBatch(reply: Reply, sent: number): Attempt {
   const { status } = reply;
-  if (isTemporary(status)) return again(reply);
+  if (isTemporary(status)) return { again: told(reply), afterMs: retryAfterMs(reply.retryAfter, Date.now()) };
   if (status === 200 || status === 202 || status === 207 || status === 422) {
     const value = parseJson(reply.text);
-    if (batchAnswer.Check(value)) return { value: counted(value, sent) };
+    if (batchAnswer.Check(value)) return { answer: counted(value, sent) };
   }
   const hint = HINTS[status] ?? (status < 400 ? 'is this a call-logger?' : undefined);
   throw new RefusedError(`the service answered ${told(reply)}${hint === undefined ? '' : ` (${hint})`}`);
@@ -67,10 +69,6 @@ export function judgeBatch(reply: Reply, sent: number): Attempt<BatchAnswer> {
 /** Whether the same request may get another answer later. */
 function isTemporary(status: number): boolean {
   return status === 408 || status === 429 || status >= 500;
-}
-
-export function again(reply: Reply): Attempt<never> {
-  return { again: told(reply), afterMs: retryAfterMs(reply.retryAfter, Date.now()) };
 }
 
 /**
@@ -86,14 +84,14 @@ export function retryAfterMs(header: string | null, nowMs: number): number | nul
 }
 
 /** The status, and what the service said with it. */
-export function told(reply: Reply): string {
+function told(reply: Reply): string {
   const body = parseJson(reply.text);
   if (!problem.Check(body)) return String(reply.status);
   return printable(`${reply.status} ${body.title}${body.detail === undefined ? '' : `: ${body.detail}`}`);
 }
 
 /** Parses without throwing; undefined for what is no JSON. */
-export function parseJson(text: string): unknown {
+function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
@@ -114,6 +112,7 @@ function counted(answer: BatchAnswer, sent: number): BatchAnswer {
   if (
     answer.accepted + answer.rejected !== sent ||
     indexes.size !== answer.rejected ||
+    answer.ids.length !== sent ||
     answer.errors.some(({ index }) => index >= sent) ||
     (answer.statuses !== undefined && answer.statuses.length !== sent)
   ) {

@@ -2,12 +2,12 @@
 import { GrowingBytes } from '../../http/body/growing-bytes.js';
 import { type Line, LineSplitter } from '../../http/body/lines.js';
 import { MAX_JSON_BYTES, MAX_NDJSON_BYTES } from '../../http/limits.js';
-import type { UtcTime } from '../../lib/time.js';
-import { type Traits, traitsOf } from './traits.js';
 
-export interface Item extends Traits {
+interface Item {
   /** Number of the line in the file, from 1. */
   readonly line: number;
+  /** Where it begins in the body; it ends where the next one begins. */
+  readonly start: number;
 }
 
 export interface Batch {
@@ -20,12 +20,6 @@ export interface Batch {
   readonly sourceBytes: number;
 }
 
-interface Limits {
-  readonly maxEvents: number;
-  /** See `traitsOf`. */
-  readonly keptSince: UtcTime | null;
-}
-
 /** Half of what the service reads, so that no rounding matters. */
 const MAX_BODY_BYTES = MAX_NDJSON_BYTES / 2;
 const NEWLINE = Buffer.from('\n');
@@ -34,9 +28,9 @@ const BOM = Buffer.from([0xef, 0xbb, 0xbf]);
 /** The batches in the order of the file; each is made when asked for, and reads no further than it needs. */
 export async function* cutBatches(
   source: { readonly readBytes: number; chunks(): AsyncIterable<Buffer> },
-  limits: Limits,
+  maxEvents: number,
 ): AsyncGenerator<Batch, void> {
-  const cutter = new Cutter(source, limits);
+  const cutter = new Cutter(source, maxEvents);
   const splitter = new LineSplitter(MAX_JSON_BYTES);
   for await (const chunk of source.chunks()) yield* cutter.add(splitter.push(chunk));
   yield* cutter.add(splitter.end());
@@ -52,7 +46,7 @@ class Cutter {
 
   constructor(
     private readonly source: { readonly readBytes: number },
-    private readonly limits: Limits,
+    private readonly maxEvents: number,
   ) {}
 
   *add(lines: Iterable<Line>): Generator<Batch, void> {
@@ -62,11 +56,11 @@ class Cutter {
         this.#tooLong.push(this.#line);
       } else if (!isBlank(line)) {
         if (this.#body.length + line.length + 1 > MAX_BODY_BYTES) yield this.#cut();
+        this.#items.push({ line: this.#line, start: this.#body.length });
         this.#body.append(line);
         this.#body.append(NEWLINE);
-        this.#items.push({ line: this.#line, ...traitsOf(line, this.limits.keptSince) });
       }
-      if (this.#items.length + this.#tooLong.length >= this.limits.maxEvents) yield this.#cut();
+      if (this.#items.length + this.#tooLong.length >= this.maxEvents) yield this.#cut();
     }
   }
 

@@ -57,19 +57,14 @@ export class ServiceClient {
     });
   }
 
-  /** @param judge says what follows from the answer; what it throws ends the trying. Otherwise as `post`. */
-  get<T>(path: string, judge: (reply: Reply) => Attempt<T>): Promise<T | null> {
-    return this.#persist(async () => judge(await this.#exchange(path, { method: 'GET' })));
-  }
-
-  async #persist<T>(attempt: () => Promise<Attempt<T>>): Promise<T | null> {
+  async #persist(attempt: () => Promise<Attempt>): Promise<BatchAnswer | null> {
     const startMs = performance.now();
     for (let tries = 1; ; tries += 1) {
       if (this.options.stop.aborted) return null;
       const outcome = await attempt().catch(orNetworkFailure);
-      if ('value' in outcome) {
+      if ('answer' in outcome) {
         this.#progressMs = performance.now();
-        return outcome.value;
+        return outcome.answer;
       }
       this.options.onAgain(outcome.again);
       await this.#pause(pauseMs(tries, outcome.afterMs), startMs, outcome.again);
@@ -119,7 +114,7 @@ class NetworkError extends Error {
   override readonly name = 'NetworkError';
 }
 
-function orNetworkFailure(error: unknown): Attempt<never> {
+function orNetworkFailure(error: unknown): Attempt {
   if (!(error instanceof NetworkError)) throw error;
   return { again: error.message, afterMs: null };
 }

@@ -52,9 +52,6 @@ Resuming: run the same command again. Events are idempotent: one that was taken 
 nothing. That holds for events with an id of their own (call_id of a call, event_id of a click or result). Without
 one the service makes up a new id each time, so sending such a line twice stores it twice; the summary counts them.
 
-Calls older than the service's RETENTION_DAYS are deleted at its next cleanup. The import counts them, when the key
-may read /v1/admin/status (an admin key); run the service with RETENTION_DAYS=0 to keep them.
-
 Exit code: 0 all accepted, 1 some rejected, 2 not finished, or a wrong command line.
 `;
 

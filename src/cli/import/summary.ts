@@ -1,12 +1,10 @@
 import { printable } from './printable.js';
-import type { Retention } from './retention.js';
 import { type Rejection, MAX_SHOWN, type Tally } from './tally.js';
 
 export interface Ending {
   readonly seconds: number;
   /** Whether the service was asked what became of the events. */
   readonly waited: boolean;
-  readonly retention: Retention | null;
   /** Why it ended early, for people; null: everything was sent and answered. */
   readonly unfinished: string | null;
 }
@@ -26,7 +24,7 @@ export function summarise(tally: Tally, ending: Ending): string {
   return [
     ...figures.map(([name, value]) => `${name.padEnd(12)}${value.padStart(14)}`),
     ...rejectionLines(tally),
-    ...warnings(tally, ending),
+    ...warnings(tally),
     ...(ending.unfinished === null ? [] : ['', ...unfinishedLines(ending.unfinished)]),
     '',
   ].join('\n');
@@ -60,7 +58,7 @@ function describe({ line, errors }: Rejection): string {
   return `line ${line}: ${printable(mistakes.join('; '))}`;
 }
 
-function warnings(tally: Tally, { retention }: Ending): string[] {
+function warnings(tally: Tally): string[] {
   const lines: string[] = [];
   if (tally.outcomes.dead_letter > 0) {
     lines.push(
@@ -73,15 +71,6 @@ function warnings(tally: Tally, { retention }: Ending): string[] {
       '',
       `WARNING: ${count(tally.anonymous)} events have no id of their own (call_id of a call, event_id of a click or result).`,
       'The service makes one up each time: sending these lines again stores them again.',
-    );
-  }
-  if (retention !== null && 'unknown' in retention) {
-    lines.push('', `Not checked whether calls are older than the service keeps them: ${retention.unknown}.`);
-  } else if (retention !== null && tally.expiredCalls > 0) {
-    lines.push(
-      '',
-      `WARNING: ${count(tally.expiredCalls)} of ${count(tally.calls)} calls are older than RETENTION_DAYS=${retention.days} of the service.`,
-      'Its next cleanup deletes them. To keep them, run the service with RETENTION_DAYS=0.',
     );
   }
   return lines;

@@ -20,9 +20,7 @@ export class Tally {
   rejected = 0;
   /** What became of accepted ones, where the service told. */
   readonly outcomes = { stored: 0, duplicate: 0, dead_letter: 0 };
-  /** Accepted ones, by what they are. */
-  calls = 0;
-  expiredCalls = 0;
+  /** Accepted ones without an id of their own: the service makes one up, a new one each time the line is sent. */
   anonymous = 0;
   /** Those with the lowest line numbers of all, in order; at most `MAX_SHOWN`. */
   firstRejections: readonly Rejection[] = [];
@@ -42,9 +40,8 @@ export class Tally {
         continue;
       }
       this.accepted += 1;
-      this.calls += Number(item.isCall);
-      this.expiredCalls += Number(item.isExpired);
-      this.anonymous += Number(item.isAnonymous);
+      const line = batch.body.subarray(item.start, batch.items[index + 1]?.start);
+      this.anonymous += Number(isMadeUp(answer.ids[index] ?? '', line));
       const outcome = answer.statuses?.[index] ?? null;
       if (outcome !== null) this.outcomes[outcome] += 1;
     }
@@ -64,4 +61,11 @@ export class Tally {
       .sort((a, b) => a.line - b.line)
       .slice(0, MAX_SHOWN);
   }
+}
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+/** An id that the sender wrote stands in the line; where it stands there in escapes, it is no UUID. */
+function isMadeUp(id: string, line: Buffer): boolean {
+  return UUID.test(id) && !line.includes(id);
 }
