@@ -182,6 +182,28 @@ t.test('many events', async (t) => {
     },
   );
 
+  t.test('NDJSON is read under every name that it has', async (t) => {
+    for (const name of [
+      'x-ndjson',
+      'ndjson',
+      'jsonl',
+      'jsonlines',
+      'x-jsonlines',
+      'JSONLines; charset=utf-8',
+    ]) {
+      const { app } = testApp();
+      const payload = `${JSON.stringify(event({ call_id: 'a' }))}\n${JSON.stringify(event({ call_id: 'b' }))}\n`;
+      const headers = { 'content-type': `application/${name}` };
+      const answer = await app.inject({ method: 'POST', url: '/v1/events', headers, payload });
+      t.equal(answer.statusCode, 202, name);
+      t.strictSame(answer.json<BatchAnswer>().ids, ['a', 'b']);
+    }
+    const { app } = testApp();
+    const headers = { 'content-type': 'application/json-seq' };
+    const other = await app.inject({ method: 'POST', url: '/v1/events', headers, payload: '{}' });
+    t.match(other.json(), { status: 415, detail: /x-ndjson or .*jsonl or .*jsonlines or .*x-jsonlines/ });
+  });
+
   t.test('blank text is treated alike by every way in', async (t) => {
     const blanks = { sport: ' ', sent_at: '', odds_format: '\t', notified_user_ids: ['u1'] };
     const good = event(blanks);
