@@ -315,7 +315,7 @@ _ABSENT = object()
 def _fill(
     event: Dict[str, Any], known: Mapping[str, Callable[[Any], Any]], values: Mapping[str, Any]
 ) -> Dict[str, Any]:
-    """Puts each value into its field, and returns those without one, or that do not fit. None and NaN are absent."""
+    """Puts each value into its field, and returns those without one, or that do not fit. None, NaN and blank text are absent."""
     rest: Dict[str, Any] = {}
     for name, value in values.items():
         if value is None:
@@ -329,7 +329,7 @@ def _fill(
         except Exception:
             rest[name] = value
             continue
-        if fit is not _ABSENT:
+        if fit is not _ABSENT and not _is_blank(fit):
             event[name] = fit
     return rest
 
@@ -340,6 +340,10 @@ def _is_missing(value: Any) -> bool:
         return bool(value != value)
     except Exception:
         return type(value).__name__ == "NAType"
+
+
+def _is_blank(value: Any) -> bool:
+    return type(value) is str and (not value or value.isspace())
 
 
 def _text(value: Any) -> Any:
@@ -416,12 +420,14 @@ def _date(value: Any) -> Any:
     raise _Misfit
 
 
-def _users(value: Any) -> List[str]:
+def _users(value: Any) -> Any:
     """Each once. One more than the service takes is enough for it to refuse them."""
+    if _is_blank(value):
+        return _ABSENT
     if isinstance(value, (str, bytes, int)):
         value = [value]
     texts = (_text(user) for user in itertools.islice(value, 5_001) if user is not None)
-    return list(dict.fromkeys(text for text in texts if text is not _ABSENT))
+    return list(dict.fromkeys(text for text in texts if text is not _ABSENT and not _is_blank(text)))
 
 
 def _raw(value: Any) -> Dict[Any, Any]:

@@ -5,6 +5,8 @@
 import { isJsonObject } from '../lib/json-value.js';
 import type { JsonObject } from '../lib/json-value.js';
 import type { UtcTime } from '../lib/time.js';
+import { addBlankProblems, withoutBlanks } from './blank-fields.js';
+import { isAbsent } from './blank.js';
 import { describe } from './describe.js';
 import { identify } from './identify.js';
 import { isEventType } from './identity.js';
@@ -61,7 +63,9 @@ export function accept(input: AcceptInput): Verdict {
   const body = input.body === undefined ? {} : input.body;
   if (!isJsonObject(body))
     return reject('', 'not_an_object', `an event must be a JSON object, got ${describe(body)}`);
-  const stated = body['type'] ?? undefined;
+  const given = body['type'];
+  // Where something else tells the type, it is an optional field.
+  const stated = given === null || (input.type !== undefined && isAbsent(given)) ? undefined : given;
   const type = input.type ?? stated;
   if (!isEventType(type) || (stated !== undefined && stated !== type)) {
     const rule =
@@ -87,15 +91,17 @@ export function accept(input: AcceptInput): Verdict {
 
 function judge<Body>(
   kind: Kind<Body>,
-  body: JsonObject,
+  sent: JsonObject,
   input: AcceptInput,
   addProblems?: (event: Body, times: SentTimes, problems: ProblemList) => void,
 ): Verdict {
   const problems = new ProblemList();
   const { type } = kind;
+  const body = withoutBlanks(kind, sent);
   const event: unknown = body;
   const hasShape = kind.check(event);
   if (!hasShape) addShapeErrors(kind, body, problems);
+  if (type === 'call') addBlankProblems(sent, problems);
   if (type === 'result') addEmptyProblem(body, problems);
   const identity = identify(kind, body, input, problems);
   const { canonical, times } = readSent(kind, body, identity, problems);

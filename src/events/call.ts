@@ -14,6 +14,7 @@ import {
   number,
   optional,
   ownId,
+  requiredText,
   statedType,
   text,
   time,
@@ -43,7 +44,7 @@ const fields = {
   market: optional(
     text('Market and line; side a is over, home or the named selection.', 'total_5.5/6', 'moneyline'),
   ),
-  book_a: text('Bookmaker of side a.', 'Caesars'),
+  book_a: requiredText('Bookmaker of side a.', 'Caesars'),
   book_b: optional(text('Bookmaker of side b. Required for arbitrage and middle.', 'BetMGM')),
   odds_a: number('Price at book_a, in odds_format: American is ≤ -100 or ≥ 100, decimal is > 1.', -130, 154),
   odds_b: optional(number('Price at book_b, like odds_a. Required for arbitrage and middle.', -115)),

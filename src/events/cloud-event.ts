@@ -14,6 +14,7 @@ import { isJsonObject } from '../lib/json-value.js';
 import type { JsonObject } from '../lib/json-value.js';
 import { parseUtcTime } from '../lib/time.js';
 import type { Rejection } from './accept.js';
+import { isAbsent } from './blank.js';
 import { describe, quoted } from './describe.js';
 import { ID_RULE, isEventType, isId } from './identity.js';
 import type { EventType } from './identity.js';
@@ -44,7 +45,7 @@ export interface OpenedCloudEvent {
 /**
  * Takes the event out of its envelope. Whether it is a right event is for accept to say.
  *
- * @param attributes the context attributes by name; null is absent, others than those above do not matter
+ * @param attributes the context attributes by name; null and blank text are absent, others than those above do not matter
  */
 export function openCloudEvent(
   attributes: JsonObject,
@@ -60,7 +61,7 @@ export function openCloudEvent(
 
   const added = new Map<string, string>();
   const add = (field: string, attribute: string, value: string | undefined): boolean => {
-    if (value === undefined || (body[field] ?? null) !== null) return false;
+    if (value === undefined || !isAbsent(body[field])) return false;
     body[field] = value;
     added.set(`/${field}`, places.attribute(attribute));
     return true;
@@ -83,8 +84,9 @@ class Envelope {
   ) {}
 
   text(name: string): string | undefined {
-    const value = this.attributes[name] ?? undefined;
-    if (value === undefined || typeof value === 'string') return value;
+    const value = this.attributes[name];
+    if (isAbsent(value)) return undefined;
+    if (typeof value === 'string') return value;
     this.#refuse(name, 'wrong_type', `${name} must be a string, got ${describe(value)}`);
     return undefined;
   }

@@ -37,6 +37,11 @@ export function text(description: string, ...examples: string[]) {
   return Type.String({ maxLength: MAX_TEXT_CHARACTERS, ...notes(description, examples) });
 }
 
+/** Text that must hold something visible; a schema can only say that it is not empty. */
+export function requiredText(description: string, ...examples: string[]) {
+  return Type.String({ minLength: 1, maxLength: MAX_TEXT_CHARACTERS, ...notes(description, examples) });
+}
+
 export function choice<Values extends string[]>(values: readonly [...Values], description: string) {
   return Type.Enum(values, { type: 'string', ...notes(description, [...values]) });
 }
@@ -68,7 +73,7 @@ export function date(description: string, ...examples: string[]) {
 }
 
 export function userList(description: string, ...examples: string[][]) {
-  return Type.Array(Type.String({ maxLength: MAX_TEXT_CHARACTERS }), {
+  return Type.Array(Type.String({ minLength: 1, maxLength: MAX_TEXT_CHARACTERS }), {
     maxItems: MAX_NOTIFIED_USERS,
     uniqueItems: true,
     ...notes(description, examples),
@@ -115,5 +120,7 @@ export function ownId(...examples: string[]) {
 
 /** What a whole event schema says beside its fields. */
 export function event(name: string, description: string, ...examples: Record<string, unknown>[]) {
-  return { $id: name, additionalProperties: false, ...notes(description, examples) };
+  const blanks =
+    'In an optional field null is the same as absent, and so is blank text (nothing visible), except in ids.';
+  return { $id: name, additionalProperties: false, ...notes(`${description} ${blanks}`, examples) };
 }

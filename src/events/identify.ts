@@ -1,5 +1,6 @@
 import type { JsonObject } from '../lib/json-value.js';
 import { uuidV7 } from '../lib/uuid.js';
+import { isBlank } from './blank.js';
 import { quoted } from './describe.js';
 import { ID_RULE, isId } from './identity.js';
 import type { EventIdentity } from './identity.js';
@@ -50,8 +51,10 @@ function agreedId(
   problems: ProblemList,
 ): string | undefined {
   const stated = body[field];
-  // Whether it is an id at all has been checked with the shape of the body.
   let agreed = typeof stated === 'string' ? stated : undefined;
+  // The alphabet has been checked with the shape of the body.
+  if (agreed !== undefined && isBlank(agreed) && !problems.has(`/${field}`))
+    problems.add(`/${field}`, 'invalid_id', `${field} must be ${ID_RULE}, got ${quoted(agreed)}`);
   let agreedWhere = `${field} of the body`;
   for (const { where, id } of others) {
     if (id === undefined) continue;

@@ -1,4 +1,5 @@
 /** What an event is called: its type and its ids. */
+import { isBlank } from './blank.js';
 
 /** Every kind of event, in the order in which documents list them. */
 export const EVENT_TYPES = ['call', 'click', 'result'] as const;
@@ -27,9 +28,12 @@ export const ID_RULE = `1 to ${MAX_ID_CHARACTERS} printable characters without s
 
 const ID = new RegExp(ID_PATTERN, 'u');
 
-/** Whether the text can be a `call_id` or `event_id`. Ids are compared byte by byte, never normalised. */
+/**
+ * Whether the text can be a `call_id` or `event_id`: of the alphabet, and to be seen, which a few letters and symbols
+ * (Hangul fillers, the empty Braille pattern) are not. Ids are compared byte by byte, never normalised.
+ */
 export function isId(text: string): boolean {
-  return ID.test(text);
+  return ID.test(text) && !isBlank(text);
 }
 
 export function isEventType(value: unknown): value is EventType {

@@ -43,6 +43,8 @@ export interface Kind<Body> {
   /** Sorted by name, as canonical JSON wants them. */
   readonly fields: readonly Field[];
   readonly names: readonly string[];
+  /** The fields in which blank text is absent: ids have an alphabet of their own. */
+  readonly optionalTexts: readonly string[];
   /** Whether a value has the shape of this event; times, dates, `raw` and repeated users are not looked at. */
   readonly check: (value: unknown) => value is Body;
 }
@@ -82,6 +84,12 @@ function kind<Properties extends TProperties>(
     ownId: type === 'call' ? 'call_id' : 'event_id',
     fields,
     names: fields.map((field) => field.name),
+    optionalTexts: fields
+      .filter(
+        ({ required, form, schema }) =>
+          !required && form !== 'id' && schema.type?.includes('string') === true,
+      )
+      .map((field) => field.name),
     // The validator is compiled from the schema that Body is the static type of.
     check: (value): value is Static<TObject<Properties>> => validator.Check(value),
   };

@@ -7,6 +7,7 @@
 export const PROBLEMS = {
   not_an_object: [400, 'the event is not a JSON object'],
   required: [400, 'a field that must be there is absent or null'],
+  blank: [400, 'the text is empty, or nothing but white space and invisible characters'],
   unknown_field: [400, 'no field of this event has this name'],
   wrong_type: [400, 'the value has another JSON type than the field'],
   not_allowed: [400, 'the value is none of those the field can have'],

@@ -1,7 +1,7 @@
 /**
  * What was sent, in one spelling: the text that the fingerprint is made of.
  *
- * Two requests say the same when these texts are equal: names sorted, fields that are null left out, times in UTC to
+ * Two requests say the same when these texts are equal: names sorted, fields that are null or blank left out, times in UTC to
  * the microsecond, numbers as the doubles they are; `type` and the ids always inside, wherever they were written (body,
  * path, Idempotency-Key). An id made by us is inside as well, so that a sender who repeats an event with the id we
  * answered repeats it exactly. Defaults are not: they differ between two deliveries of one event.
@@ -114,7 +114,7 @@ function readUsers(field: Field, value: unknown, problems: ProblemList): string 
   for (const [index, user] of users.entries()) {
     if (typeof user !== 'string') return undefined;
     const pointer = `${field.pointer}/${index}`;
-    if (seen.has(user))
+    if (seen.has(user) && !problems.has(pointer))
       problems.add(pointer, 'duplicate_item', `${describe(user)} is in ${field.name} twice`);
     seen.add(user);
     const written = readText(pointer, user, problems);

@@ -3,6 +3,7 @@ import { Errors } from 'typebox/value';
 import type { JsonObject } from '../lib/json-value.js';
 import { jsonPointer } from '../lib/json-pointer.js';
 import { didYouMean } from './aliases.js';
+import { VISIBLE_RULE } from './blank.js';
 import { describe, quoted } from './describe.js';
 import { ID_RULE } from './identity.js';
 import type { Field, FieldSchema, Kind } from './kinds.js';
@@ -79,6 +80,9 @@ function addValueError(
       break;
     case 'enum':
       add('not_allowed', choiceRule(error.params.allowedValues));
+      break;
+    case 'minLength':
+      problems.add(pointer, 'blank', `${name} must ${VISIBLE_RULE}, got ${describe(value)}`);
       break;
     case 'maxLength':
       problems.add(pointer, 'too_long', `${name} must have at most ${error.params.limit} characters`);

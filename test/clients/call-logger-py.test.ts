@@ -454,7 +454,8 @@ t.test(
   async (t) => {
     const env = environment({ TZ: 'America/New_York' });
     const { stdout, stderr } = await run('python3', [join(here, 'values.py')], { env });
-    const id = stdout.trim();
+    const [id = '', blankId = ''] = stdout.trim().split(' ');
+    await until(() => stored([id, blankId]));
     await until(async () => (await storedOf([id])).settled === 1 && (await storedOf([id])).clicks === 2);
     const headers = { authorization: `Bearer ${keys.admin}` };
     const response = await fetch(`${address}/v1/calls/${id}`, { headers });
@@ -462,6 +463,7 @@ t.test(
       call_type: 'arbitrage',
       sport: 'tennis',
       league: null,
+      market: null,
       team_a: null,
       match_date: '2025-10-22',
       commence_time: '2025-10-23T00:30:00.000000Z',
@@ -485,6 +487,10 @@ t.test(
         stake_b: 'much',
       },
     });
+    const blank = await fetch(`${address}/v1/calls/${blankId}`, { headers });
+    const { sent_at, received_at, ...row } = (await blank.json()) as Record<string, unknown>;
+    t.not(sent_at, received_at, 'the time at which the bot logged it');
+    t.match(row, { users_notified: 0, notified_user_ids: null });
     t.match(stderr, 'log_call: stake_b (str) fits no field, it is kept under raw');
   },
 );

@@ -31,6 +31,7 @@ call_id = logger.log_call(
     call_type="arbitrage",
     sport=Sport.TENNIS,
     league=None,
+    market=" ",
     team_a=float("nan"),
     match_date=datetime.datetime(2025, 10, 22, 23, 30, tzinfo=UTC_MINUS_3),
     commence_time=datetime.datetime(2025, 10, 22, 20, 30),
@@ -43,7 +44,7 @@ call_id = logger.log_call(
     roi_percent=Half(),
     stake_a=decimal.Decimal("NaN"),
     stake_b="much",
-    notified_user_ids={17},
+    notified_user_ids=[17, "", " "],
     users_notified=decimal.Decimal(1),
     raw={"when": datetime.date(2025, 10, 22), "nan": float("nan"), "tags": ("a", Sport.TENNIS), 1: Sixteen()},
     bookmaker_url="https://example.org",
@@ -51,4 +52,8 @@ call_id = logger.log_call(
 logger.increment_click(call_id, 17)
 logger.increment_click(call_id, user_id=17.0)
 logger.update_result(call_id, "a_won", decimal.Decimal("12.5"))
-print(call_id)
+# A bot that leaves open what it does not know: the sender fills in the id and the time.
+blank = logger.log_call(
+    call_id="", call_type="good_ev", book_a="bet365", odds_a=110, roi_percent=1, sent_at="", notified_user_ids=""
+)
+print(call_id, blank)

@@ -77,7 +77,55 @@ const RULES: readonly Rule[] = [
     { ...CALL, notified_user_ids: ['a', 'x'.repeat(257)] },
     ['400 /notified_user_ids/1 too_long'],
   ],
-  ['empty text', { ...CALL, league: '' }, []],
+
+  // blank text
+  ...['', '  ', '\t', '\u200b', '\u3164\u2800'].flatMap((blank): Rule[] => [
+    [`book_a that is ${JSON.stringify(blank)}`, { ...CALL, book_a: blank }, ['400 /book_a blank']],
+    [
+      `book_b of an arbitrage that is ${JSON.stringify(blank)}`,
+      { ...CALL, book_b: blank },
+      ['400 /book_b blank'],
+    ],
+    [
+      `a user that is ${JSON.stringify(blank)}`,
+      { ...CALL, notified_user_ids: ['a', blank] },
+      ['400 /notified_user_ids/1 blank'],
+    ],
+  ]),
+  ['a blank book_b of a middle', { ...CALL, call_type: 'middle', book_b: '' }, ['400 /book_b blank']],
+  ['a blank book_b of good_ev', { ...CALL, call_type: 'good_ev', book_b: ' ', odds_b: null }, []],
+  [
+    'blank users, and one twice',
+    { ...CALL, notified_user_ids: [' ', ' ', 'a', 'a'] },
+    [
+      '400 /notified_user_ids/0 blank',
+      '400 /notified_user_ids/1 blank',
+      '400 /notified_user_ids/3 duplicate_item',
+    ],
+  ],
+  [
+    'blanks beside other mistakes',
+    { ...CALL, book_a: ' ', book_b: '', odds_a: 'x' },
+    ['400 /odds_a wrong_type', '400 /book_a blank', '400 /book_b blank'],
+  ],
+  [
+    'blank text too long for a field that needs it',
+    { ...CALL, book_a: ' '.repeat(257) },
+    ['400 /book_a too_long'],
+  ],
+  ['blank text too long for one that does not', { ...CALL, sport: ' '.repeat(257) }, []],
+  ['a blank choice that is required', { ...CALL, call_type: '' }, ['400 /call_type not_allowed']],
+  ['a blank type where nothing implies it', { ...CALL, type: '' }, ['400 /type not_allowed']],
+  ['a blank type on a path that implies it', { ...CALL, type: ' ' }, [], { type: 'call' }],
+  ['a blank number', { ...CALL, stake_a: '' }, ['400 /stake_a wrong_type']],
+  ['blank users', { ...CALL, notified_user_ids: '' }, ['400 /notified_user_ids wrong_type']],
+  ['blank raw', { ...CALL, raw: '' }, ['400 /raw wrong_type']],
+  [
+    'a result of blanks',
+    { ...RESULT, outcome: '', line_movement_speed: ' ', closed_at: '' },
+    ['400  empty_result'],
+  ],
+  ['U+0000 among blanks', { ...CALL, sport: ' \u0000' }, ['400 /sport invalid_character']],
   ['U+0000', { ...CALL, league: 'a\u0000' }, ['400 /league invalid_character']],
   ['a lone high surrogate', { ...CALL, team_a: '\ud83c' }, ['400 /team_a invalid_character']],
   ['a lone low surrogate', { ...CLICK, user_id: 'x\udfbe' }, ['400 /user_id invalid_character']],
@@ -144,6 +192,23 @@ const RULES: readonly Rule[] = [
   ['128 characters', { ...CALL, call_id: '🎾'.repeat(128) }, []],
   ['129 characters', { ...CALL, call_id: 'x'.repeat(129) }, ['400 /call_id invalid_id']],
   ['an empty id', { ...CALL, call_id: '' }, ['400 /call_id invalid_id']],
+  ...[' ', '\u200b', '\u2060', '\ufeff', '\u00ad', '\u3164', '\u2800', '\u115f\u1160', '\ufe0f'].flatMap(
+    (unseen): Rule[] => [
+      [
+        `an id that is ${JSON.stringify(unseen)}`,
+        { ...CLICK, event_id: unseen },
+        ['400 /event_id invalid_id'],
+      ],
+      [`${JSON.stringify(unseen)} in the path`, CLICK, ['400  invalid_id'], { pathCallId: unseen }],
+      [
+        `an Idempotency-Key that is ${JSON.stringify(unseen)}`,
+        CLICK,
+        ['400  invalid_id'],
+        { idempotencyKey: unseen },
+      ],
+    ],
+  ),
+  ['an id with a variation selector', { ...CLICK, event_id: '❤\ufe0f' }, []],
   ['letters of any script', { ...CALL, call_id: 'Ünïçødé-日本-ñ' }, []],
   [
     'every printable ASCII character that is allowed',

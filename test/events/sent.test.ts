@@ -1,7 +1,9 @@
+import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import t from 'tap';
 import { readRecord } from '../../src/events/record.js';
+import { EVENT_SCHEMAS } from '../../src/events/schemas.js';
 import { CALL, CLICK, RESULT, send, sendText, store } from './events.js';
 import type { Beside, Body } from './events.js';
 
@@ -53,6 +55,55 @@ t.test('top-level null is absent; null inside raw is data', async (t) => {
   t.not(fingerprint({ ...CALL, raw: { a: null } }), fingerprint({ ...CALL, raw: {} }));
   t.not(fingerprint({ ...CALL, raw: {} }), fingerprint(CALL));
   t.not(fingerprint({ ...CALL, notified_user_ids: [] }), fingerprint(CALL));
+});
+
+const BLANKS =
+  ' \t\n\r\u0001\u0085\u00a0\u00ad\u115f\u180e\u2003\u200b\u200d\u2028\u202e\u2060\u2800\u3164\ufe0f\ufeff\uffa0';
+const blanks = (maxLength: number): fc.Arbitrary<string> =>
+  fc.string({ unit: fc.constantFrom(...Array.from(BLANKS), '\u{e0020}', '\u{1d159}'), maxLength });
+
+/** The optional fields of each event that hold text, times, days and choices among it; ids have an alphabet instead. */
+const TEXT_FIELDS = [CALL, CLICK, RESULT].flatMap((event) => {
+  // As a document shows them: plain JSON.
+  const schemas = JSON.parse(JSON.stringify(EVENT_SCHEMAS)) as {
+    $id: string;
+    properties: Record<string, { type: unknown }>;
+  }[];
+  const schema = schemas.find(({ $id }) => $id.toLowerCase() === event.type);
+  return Object.entries(schema?.properties ?? {})
+    .filter(([name, { type }]) => !/^(type|call_id|event_id)$/.test(name) && String(type) === 'string,null')
+    .map(([name]) => ({ event, name }));
+});
+
+t.test('blank text in an optional field is absent, whatever is blank and whichever field', async (t) => {
+  t.ok(TEXT_FIELDS.length > 18, `${TEXT_FIELDS.length} fields`);
+  fc.assert(
+    fc.property(fc.constantFrom(...TEXT_FIELDS), blanks(300), ({ event, name }, text) => {
+      const needed = { call: { call_type: 'good_ev' }, click: {}, result: { clv_a: 1 } }[event.type];
+      const of = (value: unknown) => store({ ...event, ...needed, [name]: value }, { source: 'key' });
+      const sent = of(text);
+      assert.equal(sent.payload.toString(), JSON.stringify({ ...event, ...needed, [name]: text }));
+      for (const other of [of(null), of(undefined)])
+        assert.deepEqual({ ...sent, payload: other.payload }, other);
+    }),
+    { numRuns: 300 },
+  );
+  t.equal(fingerprint({ ...CALL, type: '' }, { type: 'call' }), fingerprint(CALL));
+  t.not(fingerprint({ ...CALL, raw: { a: '' } }), fingerprint({ ...CALL, raw: {} }), 'inside raw it is data');
+});
+
+t.test('text with anything to see in it comes back as it was sent, blanks and all', async () => {
+  const visible = fc.constantFrom(...Array.from('a.-"\\0éー🎾\u0301\u0600\ue000\ufffd'));
+  const texts = fc.tuple(blanks(100), visible, blanks(100)).map((parts) => parts.join(''));
+  fc.assert(
+    fc.property(texts, (text) => {
+      const call = { ...CALL, sport: text, book_a: text, book_b: text, notified_user_ids: [text] };
+      const row: Body = { ...store(call).event.row };
+      assert.deepEqual([row['sport'], row['book_a'], row['book_b']], [text, text, text]);
+      assert.deepEqual(row['notified_user_ids'], [text]);
+      assert.equal({ user_id: null, ...store({ ...CLICK, user_id: text }).event.row }.user_id, text);
+    }),
+  );
 });
 
 t.test('a time is the same in every zone and spelling; a microsecond is another time', async (t) => {

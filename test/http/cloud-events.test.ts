@@ -140,6 +140,25 @@ t.test('what data states itself goes before the envelope', async (t) => {
   });
 });
 
+t.test('blank text is absent in data and in attributes that may be', async (t) => {
+  const data = bareCall({ type: '', source: ' ', sent_at: '', sport: '\u200b' });
+  const time = '2025-10-22T06:00:00.000000Z';
+  const filled = await send(structured, envelope({ time, data }));
+  t.match(filled.records[0]?.event.row, { source: 'odds-api', sent_at: time, sport: null });
+  const blank = envelope({ time: ' ', datacontenttype: '', data: bareCall() });
+  const plain = await send(structured, envelope());
+  t.strictSame((await send(structured, blank)).records[0]?.fingerprint, plain.records[0]?.fingerprint);
+  const inHeader = await send({ ...binary, 'ce-time': '' }, bareCall());
+  t.strictSame(inHeader.records[0]?.fingerprint, plain.records[0]?.fingerprint);
+  const books = [envelope({ data: bareCall({ book_a: ' ' }) }), envelope({ data: bareCall({ book_b: '' }) })];
+  t.match((await send(batched, books)).answer.json(), {
+    errors: [
+      { errors: [{ pointer: '/data/book_a', code: 'blank' }] },
+      { errors: [{ pointer: '/data/book_b' }] },
+    ],
+  });
+});
+
 t.test('gzip, extensions, null attributes and ?wait=stored are as everywhere', async (t) => {
   const event = envelope({ subject: 'x', traceparent: '00-1', partition: 3, time: null, data_base64: null });
   const zipped = await send({ ...structured, 'content-encoding': 'gzip' }, gzipSync(JSON.stringify(event)));
@@ -195,6 +214,7 @@ const broken: readonly (readonly [string, string, Json])[] = [
   ['an id that cannot be one', '422 /id invalid_id', { id: 'a b' }],
   ['no source', '422 /source required', { source: null }],
   ['an empty source', '422 /source required', { source: '' }],
+  ['a blank source', '422 /source required', { source: ' \u200b' }],
   ['a source too long to keep', '422 /source too_long', { source: 'x'.repeat(257) }],
   ['no type', '422 /type required', { type: undefined }],
   ['an unknown type', '422 /type not_allowed', { type: 'com.example.call.created' }],

@@ -1,5 +1,6 @@
 import { gzipSync } from 'node:zlib';
 import t from 'tap';
+import { ThreadedJudging } from '../../src/http/judging/threaded-judging.js';
 import { decodeRecord } from '../helpers/records.js';
 import { codedError, someCall, testApp } from '../helpers/app.js';
 
@@ -180,6 +181,66 @@ t.test('many events', async (t) => {
       t.equal(budget.peakBytes, Buffer.byteLength(lines.join('\n')));
     },
   );
+
+  t.test('NDJSON is read under every name that it has', async (t) => {
+    for (const name of [
+      'x-ndjson',
+      'ndjson',
+      'jsonl',
+      'jsonlines',
+      'x-jsonlines',
+      'JSONLines; charset=utf-8',
+    ]) {
+      const { app } = testApp();
+      const payload = `${JSON.stringify(event({ call_id: 'a' }))}\n${JSON.stringify(event({ call_id: 'b' }))}\n`;
+      const headers = { 'content-type': `application/${name}` };
+      const answer = await app.inject({ method: 'POST', url: '/v1/events', headers, payload });
+      t.equal(answer.statusCode, 202, name);
+      t.strictSame(answer.json<BatchAnswer>().ids, ['a', 'b']);
+    }
+    const { app } = testApp();
+    const headers = { 'content-type': 'application/json-seq' };
+    const other = await app.inject({ method: 'POST', url: '/v1/events', headers, payload: '{}' });
+    t.match(other.json(), { status: 415, detail: /x-ndjson or .*jsonl or .*jsonlines or .*x-jsonlines/ });
+  });
+
+  t.test('blank text is treated alike by every way in', async (t) => {
+    const blanks = { sport: ' ', sent_at: '', odds_format: '\t', notified_user_ids: ['u1'] };
+    const good = event(blanks);
+    const bad = event({ ...blanks, book_a: '\u200b', notified_user_ids: ['u1', ''] });
+    const lines = [good, bad].map((one) => JSON.stringify(one)).join('\n');
+    const judging = new ThreadedJudging(() => undefined);
+    t.teardown(() => {
+      judging.close();
+    });
+    const plain = testApp();
+    const threaded = testApp({ judging });
+    const errors = [
+      { pointer: '/notified_user_ids/1', code: 'blank' },
+      { pointer: '/book_a', code: 'blank' },
+    ];
+    for (const [{ app, intake }, headers, payload] of [
+      [plain, json, JSON.stringify([good, bad])],
+      [plain, json, JSON.stringify({ events: [good, bad] })],
+      [plain, ndjson, lines],
+      [threaded, ndjson, lines],
+    ] as const) {
+      intake.records = [];
+      const answer = await app.inject({ method: 'POST', url: '/v1/events', headers, payload });
+      t.match(answer.json(), { accepted: 1, rejected: 1, errors: [{ index: 1, errors }] });
+      const [record] = decoded(intake.records);
+      t.match(record?.event, { row: { sport: null, odds_format: 'american', notified_user_ids: ['u1'] } });
+      t.equal(record?.payload.toString(), JSON.stringify(good), 'kept as received');
+    }
+    const single = await plain.app.inject({ method: 'POST', url: '/v1/calls', payload: bad });
+    t.match(single.json(), { status: 400, type: /invalid_event$/, errors });
+    const { app, intake } = testApp();
+    const click = { user_id: ' ', action: '', clicked_at: '' };
+    await app.inject({ method: 'POST', url: '/v1/calls/c/clicks', payload: click });
+    t.match(decoded(intake.records), [{ event: { row: { user_id: null, action: 'bet' } } }]);
+    const path = await app.inject({ method: 'POST', url: '/v1/calls/%E3%85%A4/clicks' });
+    t.match(path.json(), { status: 400, errors: [{ pointer: 'path:call_id', code: 'invalid_id' }] });
+  });
 
   t.test('blank lines, CRLF, a byte order mark and gzip change nothing about the events', async (t) => {
     const { app } = testApp();

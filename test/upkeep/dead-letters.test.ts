@@ -269,6 +269,7 @@ t.test(
         idempotencyKey: 'é',
       },
       { ...json(call), type: 'call' },
+      { ...json({ ...call, sport: ' ', sent_at: '', book_b: '\u200b' }), type: 'call' },
       { body: call, payload: Buffer.from(`\ufeff${JSON.stringify(call)}`), type: 'call' },
     ];
     const originals = inputs.map((input) => {

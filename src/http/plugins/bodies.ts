@@ -16,7 +16,14 @@ declare module 'fastify' {
 }
 
 const CLOUD_EVENTS_TYPES = ['application/cloudevents+json', 'application/cloudevents-batch+json'];
-const NDJSON_TYPES = ['application/x-ndjson', 'application/ndjson', 'application/jsonl'];
+/** One media type by the names that senders give it; the first is the one of the document. */
+export const NDJSON_TYPES = [
+  'application/x-ndjson',
+  'application/ndjson',
+  'application/jsonl',
+  'application/jsonlines',
+  'application/x-jsonlines',
+];
 
 /** Once, at the root: no body is read except where a scope says how. */
 export function prepareBodies(app: FastifyInstance): void {
@@ -35,7 +42,7 @@ export function readEventBodies(
 ): void {
   const lease = (request: FastifyRequest): BodyLease => (request.bodyLease = budget.lease());
   const jsonTypes = ['application/json', ...(options.batches ? CLOUD_EVENTS_TYPES : [])];
-  const expected = options.batches ? [...jsonTypes, NDJSON_TYPES[0]] : jsonTypes;
+  const expected = options.batches ? [...jsonTypes, ...NDJSON_TYPES] : jsonTypes;
   readEmptyBodies(scope, expected.join(' or '));
   scope.addContentTypeParser(jsonTypes, (request: FastifyRequest, wire: IncomingMessage) => {
     checkCharset(request);

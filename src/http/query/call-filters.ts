@@ -1,3 +1,4 @@
+import { isBlank, VISIBLE_RULE } from '../../events/blank.js';
 import { isStorableText } from '../../lib/json-value.js';
 import type { CallFilters } from '../../store/read/filters.js';
 import type { Mistake } from '../errors.js';
@@ -10,8 +11,11 @@ export function readCallFilters(query: CallFiltersQuery, mistakes: Mistake[]): C
   const { call_type, sport, league, market, book, team, source, outcome, user_id, min_roi, max_roi } = query;
   const texts = { sport, league, market, book, team, source, user_id };
   for (const [name, text] of Object.entries(texts)) {
-    if (text !== undefined && !isStorableText(text))
+    if (text === undefined) continue;
+    if (!isStorableText(text))
       mistakes.push(queryMistake(name, 'invalid_character', 'must not contain U+0000'));
+    // Blank text is stored as null, so no call could ever match.
+    else if (isBlank(text)) mistakes.push(queryMistake(name, 'blank', `must ${VISIBLE_RULE}`));
   }
 
   const from = readTime('from', query.from, mistakes);

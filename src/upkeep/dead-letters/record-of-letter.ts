@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer';
+import { withoutBlanks } from '../../events/blank-fields.js';
 import type { EventIdentity } from '../../events/identity.js';
 import { isEventType } from '../../events/identity.js';
 import { KINDS } from '../../events/kinds.js';
@@ -42,7 +43,7 @@ export function recordOfLetter(letter: LetterContent): Buffer {
   if (replays >= MAX_REPLAYS) throw new NotReplayableError('it was replayed too often');
   const identity: EventIdentity = { type, callId, eventId };
   const problems = new ProblemList();
-  const body = bodyOf(payload);
+  const body = withoutBlanks(KINDS[type], bodyOf(payload));
   const { canonical } = readSent(KINDS[type], body, identity, problems);
   const problem = problems.verdict()?.errors[0];
   if (problem !== undefined)

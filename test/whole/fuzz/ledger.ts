@@ -1,6 +1,7 @@
 /** What the service has promised to keep, and whether it did. */
 import { isDeepStrictEqual } from 'node:util';
 import type pg from 'pg';
+import { isAbsent } from '../../../src/events/blank.js';
 import { parseUtcTime } from '../../../src/lib/time.js';
 import { isJsonObject, type JsonObject } from '../../../src/lib/json-value.js';
 import type { Answer } from './answers.js';
@@ -120,7 +121,7 @@ function keyOf(...parts: readonly unknown[]): string {
 /** Every field that was sent says the same in the row. */
 function isAsSent(sent: JsonObject, row: JsonObject): boolean {
   return Object.entries(sent).every(([name, value]) => {
-    if (value === null || name === 'type') return true;
+    if (isAbsent(value) || name === 'type') return true;
     const stored = row[name];
     if (typeof value === 'string' && typeof stored === 'string' && /_(at|time)$/.test(name))
       return parseUtcTime(value) === parseUtcTime(stored);

@@ -1,5 +1,6 @@
 import { Type } from 'typebox';
 import { SPOOLING, problems } from '../../document/problems.js';
+import { NDJSON_TYPES } from '../../plugins/bodies.js';
 import { needs } from '../../plugins/openapi.js';
 import { CLOUD_EVENT_HEADERS } from '../../schemas/cloud-event.js';
 import { IngestHeaders, WaitQuery } from '../../schemas/ingest.js';
@@ -34,7 +35,10 @@ export const eventsSchema = {
         }),
       },
       'application/x-ndjson': {
-        schema: Type.Unsafe({ type: 'string', description: 'One event per line, each as in a list.' }),
+        schema: Type.Unsafe({
+          type: 'string',
+          description: `One event per line, each as in a list. The same as ${NDJSON_TYPES.slice(1).join(', ')}.`,
+        }),
       },
       'application/cloudevents+json': { schema: Type.Unsafe(cloudEvent) },
       'application/cloudevents-batch+json': {
