@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import t from 'tap';
@@ -41,13 +41,15 @@ t.test('what the READMEs show works as written', async (t) => {
     }
   });
 
-  await t.test('the sender in TypeScript', async (t) => {
+  const runTypeScript = async (code: string): Promise<void> => {
     const script = join(directory, 'sender.mts');
-    await writeFile(
-      script,
-      `${block('src/clients', 'ts', service.url, 'async function send')}\nexport {};\n`,
-    );
+    await writeFile(script, `${code}\nexport {};\n`);
     await run(process.execPath, ['--import', 'tsx', script]);
+  };
+  await t.test('the senders in TypeScript', async (t) => {
+    await runTypeScript(block('.', 'ts', service.url, 'Betano'));
+    t.strictSame(await calls('Betano'), [{ users_bet: 1, sport: null }]);
+    await runTypeScript(block('src/clients', 'ts', service.url, 'async function send'));
     t.strictSame(await calls('Caesars'), [{ users_bet: 1, sport: 'icehockey' }]);
   });
 
@@ -61,12 +63,14 @@ t.test('what the READMEs show works as written', async (t) => {
     () => true,
     () => false,
   );
-  await t.test('the sender in Python', { skip: python ? false : 'no python3 here' }, async (t) => {
+  await t.test('the senders in Python', { skip: python ? false : 'no python3 here' }, async (t) => {
     const fetching = /^ {4}(curl -O \S+)$/m.exec(readmeOf('src/clients'))?.[1];
     if (fetching === undefined) throw new Error('the README does not say where the sender comes from');
     const cwd = directory;
     await run('sh', ['-c', fetching.replace(DOCUMENTED_URL, service.url)], { cwd });
     const env = { ...process.env, CALL_LOGGER_URL: service.url, PYTHONPATH: directory };
+    await run('python3', ['-c', block('.', 'python', service.url, 'Betfair')], { cwd, env });
+    t.strictSame(await calls('Betfair'), [{ users_bet: 1, sport: 'tennis' }]);
     await run('python3', ['-c', block('src/clients', 'python', service.url, 'increment_click')], {
       cwd,
       env,
@@ -75,6 +79,25 @@ t.test('what the READMEs show works as written', async (t) => {
       { users_bet: 1, sport: 'NBA' },
       { users_bet: 1, sport: 'soccer' },
     ]);
+  });
+
+  await t.test('what the READMEs ask with curl and SQL', async (t) => {
+    const asked = [
+      ['.', '/v1/stats'],
+      ['src/events', 'cloudevents'],
+      ['src/store/read', '/v1/exports'],
+      ['src/upkeep', '/v1/admin/cleanup'],
+      ['src/upkeep', '/v1/admin/backups'],
+      ['src/upkeep', '/v1/admin/dead-letters'],
+    ] as const;
+    for (const [room, mentioning] of asked) {
+      const commands = block(room, 'sh', service.url, mentioning).replaceAll(/^curl /gm, 'curl --fail ');
+      await t.resolves(run('sh', ['-e', '-c', commands], { cwd: directory }), `${mentioning} in ${room}`);
+    }
+    const parquet = await readFile(join(directory, 'calls.parquet'));
+    t.equal(parquet.toString('latin1', 0, 4), 'PAR1');
+    const { rows } = await pool.query(blockOf('.', 'sql', 'arbitrage_calls'));
+    t.ok(rows.length >= 3);
   });
 
   t.equal(await service.end('SIGTERM'), 0);

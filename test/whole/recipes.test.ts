@@ -18,9 +18,7 @@ type Row = Readonly<Record<string, string | number | null>>;
 
 /** Every question of the README: its request, and the same in SQL. */
 const recipes: Recipe[] = [
-  ...readmeOf('src/store/read').matchAll(
-    /^\*\*([^*]+)\*\*[^\n]*\n+```http\nGET (\S+)\n```\n+```sql\n([\s\S]*?)```$/gm,
-  ),
+  ...readmeOf('src/store/read').matchAll(/^\*\*([^*]+)\*\*[^`]*`GET (\S+)`\n+```sql\n([\s\S]*?)```$/gm),
 ].map(([, question = '', path = '', query = '']) => ({ question, path, query }));
 
 /** In an order of its own, with numbers as far as both sides can agree on them. */
