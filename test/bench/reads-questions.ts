@@ -64,7 +64,7 @@ function namesOf({ filters }: Facts): FilterName[] {
   return Object.keys(filters) as FilterName[];
 }
 
-/** The statistics that the README shows. */
+/** The statistics that the README of src/store/read shows. */
 export function recipeQuestions({ filters }: Facts): Question[] {
   const user_id = filters.user_id.common;
   const sums = (title: string, query: Readonly<Record<string, string | number>>): Question => ({

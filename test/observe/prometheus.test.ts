@@ -8,6 +8,7 @@ import t from 'tap';
 import { parse } from 'yaml';
 import { type Facts, Metrics } from '../../src/observe/metrics.js';
 import { parsePage } from '../helpers/exposition.js';
+import { readmeOf } from '../helpers/readmes.js';
 import { temporaryDirectory } from '../helpers/service.js';
 
 const run = promisify(execFile);
@@ -77,11 +78,7 @@ const dashboard = JSON.parse(
 ) as Dashboard;
 const questions = dashboard.panels.flatMap(({ targets = [] }) => targets.map(({ expr }) => expr));
 
-/** The chapter of the README, with its heading. */
-async function chapter(heading: string): Promise<string> {
-  const readme = await readFile(join(root, 'README.md'), 'utf8');
-  return new RegExp(`^### ${heading}\\n[\\s\\S]*?(?=^##)`, 'm').exec(readme)?.[0] ?? '';
-}
+const readme = readmeOf('src/observe');
 
 const rules = (
   parse(await readFile(alertsPath, 'utf8')) as {
@@ -127,7 +124,7 @@ t.test('what a label holds is written so that it can be read back', async (t) =>
 });
 
 t.test('the README has each metric with its type, and no other', async (t) => {
-  const rows = [...(await chapter('Metrics')).matchAll(/^\| `(call_logger_\w+)[^`]*` +\| (\w+) +\|/gm)];
+  const rows = [...readme.matchAll(/^\| `(call_logger_\w+)[^`]*` +\| (\w+) +\|/gm)];
   t.strictSame(
     rows.map(([, name, type]) => `${name} ${type}`).sort(),
     own.map((name) => `${name} ${types.get(name)}`),
@@ -141,9 +138,7 @@ t.test('dashboard and alerts ask only for metrics that there are', async (t) => 
 });
 
 t.test('each alert is in the README, and says what is the matter and what to do', async (t) => {
-  const named = [...(await chapter('Metrics')).matchAll(/^\| `(CallLogger\w+)` +\|/gm)].map(
-    ([, name]) => name,
-  );
+  const named = [...readme.matchAll(/^\| `(CallLogger\w+)` +\|/gm)].map(([, name]) => name);
   t.strictSame(named.sort(), rules.map(({ alert }) => alert).sort());
   for (const { alert, annotations } of rules) {
     t.ok(annotations['summary'] && annotations['description'], alert);

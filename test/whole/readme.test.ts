@@ -1,26 +1,20 @@
 import { execFile } from 'node:child_process';
-import { readFileSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import t from 'tap';
 import { createMigratedDatabase } from '../helpers/postgres.js';
+import { blockOf, DOCUMENTED_URL, readmeOf } from '../helpers/readmes.js';
 import { startService, temporaryDirectory } from '../helpers/service.js';
 import { flush } from './audit.js';
 
 const run = promisify(execFile);
-const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
-const documented = 'http://127.0.0.1:3000';
-
-/** The first block of this language that mentions something, as it stands but for the address of the service. */
-function block(language: string, url: string, mentioning = ''): string {
-  const blocks = readme.matchAll(new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\`$`, 'gm'));
-  const code = [...blocks].map(([, text = '']) => text).find((text) => text.includes(mentioning));
-  if (code === undefined) throw new Error(`the README has no ${language} block`);
-  return code.replaceAll(documented, url);
+/** A block of a README, as it stands but for the address of the service. */
+function block(room: string, language: string, url: string, mentioning: string): string {
+  return blockOf(room, language, mentioning).replaceAll(DOCUMENTED_URL, url);
 }
 
-t.test('what the README shows works as written', async (t) => {
+t.test('what the READMEs show works as written', async (t) => {
   const database = await createMigratedDatabase(t);
   const directory = await temporaryDirectory(t);
   const service = await startService({ DATABASE_URL: database.url, DATA_DIR: join(directory, 'data') });
@@ -35,7 +29,7 @@ t.test('what the README shows works as written', async (t) => {
   };
 
   await t.test('the first event', async (t) => {
-    const { stdout } = await run('sh', ['-e', '-c', block('sh', service.url)]);
+    const { stdout } = await run('sh', ['-e', '-c', block('.', 'sh', service.url, 'calls/first')]);
     t.match(stdout, '{"call_id":"first","status":"stored"}');
     for (const shown of [
       '"odds_a_decimal":2.1',
@@ -47,15 +41,20 @@ t.test('what the README shows works as written', async (t) => {
     }
   });
 
-  await t.test('the sender in TypeScript', async (t) => {
+  const runTypeScript = async (code: string): Promise<void> => {
     const script = join(directory, 'sender.mts');
-    await writeFile(script, `${block('ts', service.url)}\nexport {};\n`);
+    await writeFile(script, `${code}\nexport {};\n`);
     await run(process.execPath, ['--import', 'tsx', script]);
+  };
+  await t.test('the senders in TypeScript', async (t) => {
+    await runTypeScript(block('.', 'ts', service.url, 'Betano'));
+    t.strictSame(await calls('Betano'), [{ users_bet: 1, sport: null }]);
+    await runTypeScript(block('src/clients', 'ts', service.url, 'async function send'));
     t.strictSame(await calls('Caesars'), [{ users_bet: 1, sport: 'icehockey' }]);
   });
 
   await t.test('the sender in curl', async (t) => {
-    const { stdout } = await run('sh', ['-e', '-c', block('sh', service.url, '--retry')]);
+    const { stdout } = await run('sh', ['-e', '-c', block('src/clients', 'sh', service.url, '--retry')]);
     t.match(stdout, '{"accepted":2,"rejected":0,"ids":["b-1","k-1"],"errors":[]}');
     t.strictSame(await calls('Unibet'), [{ users_bet: 1, sport: 'basketball' }]);
   });
@@ -64,16 +63,41 @@ t.test('what the README shows works as written', async (t) => {
     () => true,
     () => false,
   );
-  await t.test('the sender in Python', { skip: python ? false : 'no python3 here' }, async (t) => {
-    const fetching = /^ {4}(curl -O \S+)$/m.exec(readme)?.[1] ?? '';
+  await t.test('the senders in Python', { skip: python ? false : 'no python3 here' }, async (t) => {
+    const fetching = /^ {4}(curl -O \S+)$/m.exec(readmeOf('src/clients'))?.[1];
+    if (fetching === undefined) throw new Error('the README does not say where the sender comes from');
     const cwd = directory;
-    await run('sh', ['-c', fetching.replace(documented, service.url)], { cwd });
+    await run('sh', ['-c', fetching.replace(DOCUMENTED_URL, service.url)], { cwd });
     const env = { ...process.env, CALL_LOGGER_URL: service.url, PYTHONPATH: directory };
-    await run('python3', ['-c', block('python', service.url)], { cwd, env });
+    await run('python3', ['-c', block('.', 'python', service.url, 'Betfair')], { cwd, env });
+    t.strictSame(await calls('Betfair'), [{ users_bet: 1, sport: 'tennis' }]);
+    await run('python3', ['-c', block('src/clients', 'python', service.url, 'increment_click')], {
+      cwd,
+      env,
+    });
     t.strictSame(await calls('bet365'), [
       { users_bet: 1, sport: 'NBA' },
       { users_bet: 1, sport: 'soccer' },
     ]);
+  });
+
+  await t.test('what the READMEs ask with curl and SQL', async (t) => {
+    const asked = [
+      ['.', '/v1/stats'],
+      ['src/events', 'cloudevents'],
+      ['src/store/read', '/v1/exports'],
+      ['src/upkeep', '/v1/admin/cleanup'],
+      ['src/upkeep', '/v1/admin/backups'],
+      ['src/upkeep', '/v1/admin/dead-letters'],
+    ] as const;
+    for (const [room, mentioning] of asked) {
+      const commands = block(room, 'sh', service.url, mentioning).replaceAll(/^curl /gm, 'curl --fail ');
+      await t.resolves(run('sh', ['-e', '-c', commands], { cwd: directory }), `${mentioning} in ${room}`);
+    }
+    const parquet = await readFile(join(directory, 'calls.parquet'));
+    t.equal(parquet.toString('latin1', 0, 4), 'PAR1');
+    const { rows } = await pool.query(blockOf('.', 'sql', 'arbitrage_calls'));
+    t.ok(rows.length >= 3);
   });
 
   t.equal(await service.end('SIGTERM'), 0);

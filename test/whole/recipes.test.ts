@@ -1,15 +1,13 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { until } from '../helpers/drain.js';
 import { createMigratedDatabase } from '../helpers/postgres.js';
+import { readmeOf } from '../helpers/readmes.js';
 import { startService, temporaryDirectory } from '../helpers/service.js';
 import { fill } from '../bench/fill.js';
 import { fixtureEvents } from '../bench/rows.js';
 
 t.setTimeout(120_000);
-
-const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
 
 interface Recipe {
   readonly question: string;
@@ -20,7 +18,7 @@ type Row = Readonly<Record<string, string | number | null>>;
 
 /** Every question of the README: its request, and the same in SQL. */
 const recipes: Recipe[] = [
-  ...readme.matchAll(/^\*\*([^*]+)\*\*[^\n]*\n+```http\nGET (\S+)\n```\n+```sql\n([\s\S]*?)```$/gm),
+  ...readmeOf('src/store/read').matchAll(/^\*\*([^*]+)\*\*[^`]*`GET (\S+)`\n+```sql\n([\s\S]*?)```$/gm),
 ].map(([, question = '', path = '', query = '']) => ({ question, path, query }));
 
 /** In an order of its own, with numbers as far as both sides can agree on them. */

@@ -1,19 +1,17 @@
 import { execFile } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import t from 'tap';
 import { createMigratedDatabase } from '../helpers/postgres.js';
+import { blockOf, DOCUMENTED_URL, readmeOf } from '../helpers/readmes.js';
 import { startService, temporaryDirectory } from '../helpers/service.js';
 
 t.setTimeout(120_000);
 
 const run = promisify(execFile);
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const documented = 'http://127.0.0.1:3000';
-const readme = readFileSync(join(root, 'README.md'), 'utf8');
 
 /** What a compiler has to find: each line is wrong in one way. */
 const mistakes = `
@@ -50,20 +48,20 @@ function printed(code: string): string[] {
 }
 
 t.test('the typed client of the README compiles, works as written, and lets no mistake pass', async (t) => {
-  const sender = /^```ts\n(import createClient[\s\S]*?)^```$/m.exec(readme)?.[1] ?? '';
+  const sender = blockOf('src/clients', 'ts', 'import createClient');
   const database = await createMigratedDatabase(t);
   const directory = await temporaryDirectory(t);
   const service = await startService({ DATABASE_URL: database.url, DATA_DIR: join(directory, 'data') });
   t.teardown(() => service.end('SIGTERM'));
 
-  const [generate = '', ...more] = [...readme.matchAll(/^npx openapi-typescript (.*)$/gm)].map(
-    ([, words = '']) => words,
-  );
+  const [generate = '', ...more] = [
+    ...readmeOf('src/clients').matchAll(/^npx openapi-typescript (.*)$/gm),
+  ].map(([, words = '']) => words);
   t.strictSame(more, []);
   const bin = (name: string): string => join(root, 'node_modules', name);
   await run(
     process.execPath,
-    [bin('openapi-typescript/bin/cli.js'), ...generate.replace(documented, service.url).split(' ')],
+    [bin('openapi-typescript/bin/cli.js'), ...generate.replace(DOCUMENTED_URL, service.url).split(' ')],
     { cwd: directory },
   );
 
@@ -75,7 +73,7 @@ t.test('the typed client of the README compiles, works as written, and lets no m
       compilerOptions: { ...options, lib: ['es2023', 'dom'] },
       include: ['*.ts'],
     }),
-    'sender.ts': sender.replace(documented, service.url),
+    'sender.ts': sender.replace(DOCUMENTED_URL, service.url),
     'mistakes.ts': mistakes,
   };
   for (const [name, text] of Object.entries(files)) await writeFile(join(directory, name), text);

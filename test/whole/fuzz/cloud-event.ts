@@ -1,4 +1,4 @@
-/** What a CloudEvent says as an event, as its rules in the README have it. */
+/** What a CloudEvent says as an event, as its rules in the README of src/events have it. */
 import { isJsonObject, type JsonObject } from '../../../src/lib/json-value.js';
 import type { Header } from './request.js';
 
