@@ -7,9 +7,9 @@ import { COMPRESS_ABOVE_BYTES, GZIP_LEVEL, MAX_COMPRESSIONS } from '../limits.js
 const gzip = promisify(gzipWithCallback);
 
 /**
- * What gzips the answers of a scope for clients that ask for it, in threads beside the event loop. Streams stay as they
- * are: files, whose routes know better. Beyond a few at a time answers go out as they are, for the threads are also
- * those that write the spool.
+ * Gzips the answers of the scopes it is given, for clients that ask for it, off the event loop. Streams stay as they are:
+ * they are files, and their routes see to it. The threads that compress also write the spool: beyond a few at a time,
+ * answers go out uncompressed.
  */
 export function answerCompression(): (scope: FastifyInstance) => void {
   let underWay = 0;

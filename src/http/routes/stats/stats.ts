@@ -12,7 +12,7 @@ import { answer } from '../../schemas/problem.js';
 import { StatisticsHeaders, StatisticsQuery } from '../../schemas/statistics.js';
 import { statisticsQuestion } from './question.js';
 
-/** A page that is opened again at once need not run its queries again. Others' keys open the same, but no proxy knows. */
+/** A browser may use an answer again for a moment; a proxy may not, as it does not check keys. */
 const CACHE_CONTROL = 'private, max-age=15';
 const HEADERS_OF_ANSWER: readonly HeaderName[] = ['Cache-Control', 'ETag', 'Vary'];
 
