@@ -8,6 +8,7 @@ import { operationsOf, type Media, type Parameter, type Schema } from '../../src
 import { testApp, uncheckedApp } from '../helpers/app.js';
 import { Contract, documentOf } from '../helpers/contract.js';
 import { idleUpkeep } from '../helpers/upkeep.js';
+import { root } from '../helpers/program.js';
 
 const { app } = testApp();
 await app.ready();
@@ -210,8 +211,7 @@ t.test('as YAML it says the same', async (t) => {
 
 t.test('openapi/ is what the code says: npm run openapi', async (t) => {
   const exported = await exportDocument();
-  const committed = (name: string): string =>
-    readFileSync(new URL(`../../openapi/${name}`, import.meta.url), 'utf8');
+  const committed = (name: string): string => readFileSync(`${root}openapi/${name}`, 'utf8');
   t.ok(committed('openapi.json') === exported.json, 'openapi.json is up to date');
   t.ok(committed('openapi.yaml') === exported.yaml, 'openapi.yaml is up to date');
   t.match(exported.json, `"version": "${version}"`);

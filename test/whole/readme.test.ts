@@ -7,9 +7,10 @@ import t from 'tap';
 import { createMigratedDatabase } from '../helpers/postgres.js';
 import { startService, temporaryDirectory } from '../helpers/service.js';
 import { flush } from './audit.js';
+import { root } from '../helpers/program.js';
 
 const run = promisify(execFile);
-const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
+const readme = readFileSync(`${root}README.md`, 'utf8');
 const documented = 'http://127.0.0.1:3000';
 
 /** The first block of this language that mentions something, as it stands but for the address of the service. */

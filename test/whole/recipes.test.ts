@@ -6,10 +6,11 @@ import { createMigratedDatabase } from '../helpers/postgres.js';
 import { startService, temporaryDirectory } from '../helpers/service.js';
 import { fill } from '../bench/fill.js';
 import { fixtureEvents } from '../bench/rows.js';
+import { root } from '../helpers/program.js';
 
 t.setTimeout(120_000);
 
-const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
+const readme = readFileSync(`${root}README.md`, 'utf8');
 
 interface Recipe {
   readonly question: string;

@@ -2,16 +2,15 @@ import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import t from 'tap';
 import { createMigratedDatabase } from '../helpers/postgres.js';
+import { root } from '../helpers/program.js';
 import { startService, temporaryDirectory } from '../helpers/service.js';
 
 t.setTimeout(120_000);
 
 const run = promisify(execFile);
-const root = fileURLToPath(new URL('../..', import.meta.url));
 const documented = 'http://127.0.0.1:3000';
 const readme = readFileSync(join(root, 'README.md'), 'utf8');
 
