@@ -56,6 +56,8 @@ export function buildApp(
   answerEveryRequest(app);
   closeIdleConnectionsWhileClosing(app);
   validateRequests(app);
+  // The schemas of answers describe and do not write: a field that is missing in them is not dropped without a word.
+  app.setSerializerCompiler(() => JSON.stringify);
   prepareBodies(app);
   addSchemas(app);
   describeApi(app, deps.version);

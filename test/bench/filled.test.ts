@@ -13,8 +13,10 @@ const quiet = (): void => undefined;
 // Also when run without the runner and its settings.
 t.setTimeout(240_000);
 
+/** Of all of them: the first fills it, the last empties it. */
+const database = await createMigratedDatabase(t);
+
 t.test('a fill makes so many calls, clicks and results, in order of time, that fit together', async (t) => {
-  const database = await createMigratedDatabase(t);
   const pool = database.pool();
   const options = { databaseUrl: database.url, events: fixtureEvents(), calls: 600, weeks: 20, add: false };
   const sizes = await fill(options, quiet);
@@ -43,10 +45,15 @@ t.test('a fill makes so many calls, clicks and results, in order of time, that f
   const added = await fill({ ...options, calls: 100, add: true }, quiet);
   t.equal(added[0]?.rows, 700);
 
-  await pool.query(
-    'update call_states set users_bet = users_bet + 1 where call_id = (select min(call_id) from call_states)',
-  );
+  const miscount = (by: number) =>
+    pool.query(
+      `update call_states set users_bet = users_bet + $1 where call_id = (select min(call_id) from call_states)`,
+      [by],
+    );
+  await miscount(1);
   await t.rejects(verify(pool), /1 rows of call_states/);
+  await miscount(-1);
+  await verify(pool);
   await t.rejects(
     fill({ ...options, databaseUrl: database.url.replace(database.name, 'postgres') }, quiet),
     /not migrated/,
@@ -54,10 +61,8 @@ t.test('a fill makes so many calls, clicks and results, in order of time, that f
 });
 
 t.test('the bench of reads asks everything there is to ask and is answered', async (t) => {
-  const { url } = await createMigratedDatabase(t);
-  await fill({ databaseUrl: url, events: fixtureEvents(), calls: 300, weeks: 10, add: false }, quiet);
-  const service = programOf('server');
-  const report = await runReads({ databaseUrl: url, rounds: 1, repeats: 1, parts: PARTS, service }, quiet);
+  const settings = { databaseUrl: database.url, rounds: 1, repeats: 1, parts: PARTS };
+  const report = await runReads({ ...settings, service: programOf('server') }, quiet);
   const timings = [...report.pages, ...report.recipes, ...report.dimensions];
   for (const { question, error } of timings) t.equal(error, null, question.title);
   for (const { kind, ratio } of report.exports) t.ok((ratio?.min ?? 0) > 0, `${kind.title}: a ratio`);
@@ -67,12 +72,10 @@ t.test('the bench of reads asks everything there is to ask and is answered', asy
 });
 
 t.test('the bench of upkeep does every task, alone and beside ingest', async (t) => {
-  const { url } = await createMigratedDatabase(t);
   const empty = await createDatabase(t);
-  await fill({ databaseUrl: url, events: fixtureEvents(), calls: 300, weeks: 10, add: false }, quiet);
   const report = await runUpkeep(
     {
-      ...{ databaseUrl: url, restoreUrl: empty.url, daysToKeep: 1, connections: 2, sliceS: 0.1 },
+      ...{ databaseUrl: database.url, restoreUrl: empty.url, daysToKeep: 1, connections: 2, sliceS: 0.1 },
       ...{ service: programOf('server'), restore: programOf('cli/restore') },
     },
     quiet,
@@ -82,7 +85,7 @@ t.test('the bench of upkeep does every task, alone and beside ingest', async (t)
     report.lines.map(({ title }) => title),
     ['backup', 'verify', 'cleanup', 'restore'],
   );
-  t.match(report.lines[2]?.note, /^300 calls, /);
+  t.match(report.lines[2]?.note, /^700 calls, /);
   const table = upkeepTable(report);
   for (const { title, besideRate } of report.lines.slice(0, 3)) {
     t.ok((besideRate ?? 0) > 0, `${title}: a rate beside it`);

@@ -30,6 +30,6 @@ export interface LoadResult {
 /** The process that makes the load. */
 export class Load extends WorkProcess<LoadRequest, LoadResult> {
   constructor() {
-    super('load-process.ts');
+    super('load-process');
   }
 }

@@ -12,7 +12,7 @@ export async function measureSpool(
   { connections, durationS, warmUpS }: SinglesRun,
 ): Promise<Sample> {
   const directory = await ground.directory();
-  const spool = new WorkProcess<AppendRequest, AppendResult>('spool-process.ts', [directory]);
+  const spool = new WorkProcess<AppendRequest, AppendResult>('spool-process', [directory]);
   try {
     const payers = { pid: spool.pid, databases: null };
     const bytes = meterBytes(payers);

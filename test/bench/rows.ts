@@ -2,8 +2,9 @@ import { readFileSync } from 'node:fs';
 import { accept } from '../../src/events/accept.js';
 import { type DecodedRecord, decodeRecord } from '../helpers/records.js';
 import { utcTimeFromMs } from '../../src/lib/time.js';
+import { root } from '../helpers/program.js';
 
-const fixture = new URL('../fixtures/events.ndjson', import.meta.url);
+const fixture = `${root}test/fixtures/events.ndjson`;
 
 /** A real event of the fixture as an object, with what makes it one of its kind. */
 export interface FixtureEvent {

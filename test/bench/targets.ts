@@ -3,6 +3,7 @@ import type { Database } from './databases.js';
 import type { Ground } from './ground.js';
 import { type Counts, countsOf, flush } from './ingest-client.js';
 import { type Server, startServer } from './processes.js';
+import { fileOf, loader } from '../helpers/program.js';
 
 /** A server that takes events, and how to hear what became of them. */
 export interface Target {
@@ -23,12 +24,14 @@ export type OpenTarget = (ground: Ground, database: Database) => Promise<Target>
 export const openEmpty =
   (program: 'bare' | 'floor'): OpenTarget =>
   async () => ({
-    server: await startServer(['--import', 'tsx', `test/bench/${program}.ts`], {}),
+    server: await startServer([...loader, fileOf(new URL(program, import.meta.url))], {}),
     landing: null,
   });
 
 export const openNaive: OpenTarget = async (_ground, database) => ({
-  server: await startServer(['--import', 'tsx', 'test/bench/naive.ts'], { DATABASE_URL: database.url }),
+  server: await startServer([...loader, fileOf(new URL('naive', import.meta.url))], {
+    DATABASE_URL: database.url,
+  }),
   landing: {
     // It answers when the row is there.
     landed: () => Promise.resolve(),

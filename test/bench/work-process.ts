@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
+import { fileOf, loader } from '../helpers/program.js';
 
 /**
  * A program of the bench in a process of its own, so that what it costs can be told apart from everything else; one for
@@ -14,10 +14,10 @@ export class WorkProcess<Request extends object, Result> {
     this.#child.kill('SIGKILL');
   };
 
-  /** @param file beside this one; it answers each message with one of its own */
-  constructor(file: string, args: readonly string[] = []) {
-    this.#child = fork(fileURLToPath(new URL(file, import.meta.url)), args, {
-      execArgv: ['--import', 'tsx'],
+  /** @param name of a module beside this one; it answers each message with one of its own */
+  constructor(name: string, args: readonly string[] = []) {
+    this.#child = fork(fileOf(new URL(name, import.meta.url)), args, {
+      execArgv: [...loader],
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     });
     this.#ended = once(this.#child, 'exit');

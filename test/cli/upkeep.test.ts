@@ -62,11 +62,7 @@ t.test('each command says what it does, and refuses what it does not know', asyn
     t.equal(code, 2, `${command} ${args.join(' ')}`);
     t.match(stderr, reason);
   }
-  const into = await run(
-    'restore',
-    [join(import.meta.dirname, 'upkeep.test.ts'), '--into', 'mysql://u:hush@h/d'],
-    env,
-  );
+  const into = await run('restore', [import.meta.filename, '--into', 'mysql://u:hush@h/d'], env);
   t.equal(into.code, 2);
   t.match(into.stderr, /postgres:\/\//);
   t.notMatch(into.stderr, 'hush');

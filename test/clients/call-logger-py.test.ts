@@ -6,20 +6,19 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { gunzipSync } from 'node:zlib';
 import t from 'tap';
 import { version } from '../../src/config/version.js';
 import { until } from '../helpers/drain.js';
 import { createMigratedDatabase, type Teardown } from '../helpers/postgres.js';
+import { root } from '../helpers/program.js';
 import { type RunningService, startService, temporaryDirectory } from '../helpers/service.js';
 
 t.setTimeout(120_000);
 
 const run = promisify(execFile);
-const here = fileURLToPath(new URL('.', import.meta.url));
-const root = fileURLToPath(new URL('../..', import.meta.url));
+const here = `${root}test/clients/`;
 
 const python = await run('python3', ['--version']).then(
   () => true,

@@ -8,10 +8,9 @@ import { CorruptRecordError, decodeRecord } from '../helpers/records.js';
 import { version1Record } from './version-1.js';
 import { CALL, CLICK, NOW, RESULT, send, sendText, store } from './events.js';
 import type { Body } from './events.js';
+import { root } from '../helpers/program.js';
 
-const FIXTURE = readFileSync(new URL('../fixtures/events.ndjson', import.meta.url), 'utf8')
-  .trimEnd()
-  .split('\n');
+const FIXTURE = readFileSync(`${root}test/fixtures/events.ndjson`, 'utf8').trimEnd().split('\n');
 
 t.test('real events come back as they were sent: numbers, dates, text and instants', async (t) => {
   for (const line of FIXTURE) {

@@ -90,7 +90,14 @@ export function someExport(changes: Partial<OpenExport> = {}): OpenExport {
   };
 }
 
-export function testApp(
+/** An app whose every answer has to be in the OpenAPI document. */
+export function testApp(...options: Parameters<typeof uncheckedApp>): TestApp {
+  const made = uncheckedApp(...options);
+  holdToDocument(made.app);
+  return made;
+}
+
+export function uncheckedApp(
   overrides: Partial<AppDeps> = {},
   budget = new BodyBudget(),
   stallMs = 60_000,
@@ -133,16 +140,12 @@ export function testApp(
     ...overrides,
   };
   const app = buildApp(deps, budget, stallMs);
-  holdToDocument(app);
   return { app, intake, budget, logged };
 }
 
 let contract: Contract | undefined;
 
-/**
- * Whatever a test asks for, the answer has to be in the OpenAPI document. Thrown past the request, because inside of it
- * the error would only become another answer.
- */
+/** Complains past the request, because inside of it the error would only become another answer. */
 function holdToDocument(app: FastifyInstance): void {
   app.addHook('onSend', (request, reply, payload, done) => {
     // The page for people, which is about the document and not in it.

@@ -1,7 +1,7 @@
 /**
  * Holds answers to the OpenAPI document, as a client that believes every word of it. Judged by TypeBox, which reads the
- * JSON Schema of OpenAPI 3.1 and is not what writes the answers. (openapi-backend takes a status or a content type that
- * is not in the document for valid, and reads schemas as draft 7.)
+ * JSON Schema of OpenAPI 3.1. (openapi-backend takes a status or a content type that is not in the document for valid,
+ * and reads schemas as draft 7.)
  */
 import type { FastifyInstance } from 'fastify';
 import Schema from 'typebox/schema';
@@ -46,11 +46,13 @@ export class Contract {
   /** `METHOD path status` of all that was judged. */
   readonly seen = new Set<string>();
   readonly #document: ApiDocument;
+  readonly #components: unknown;
   readonly #paths: readonly { readonly path: string; readonly pattern: RegExp }[];
   readonly #validators = new Map<string, Validator>();
 
   constructor(document: ApiDocument) {
     this.#document = document;
+    this.#components = closed(document.components);
     this.#paths = Object.keys(document.paths)
       // What is spelt out comes before what a parameter may stand for.
       .sort((a, b) => a.split('{').length - b.split('{').length)
@@ -147,7 +149,7 @@ export class Contract {
     let validator = this.#validators.get(key);
     if (validator === undefined) {
       // The schema's references begin at the root of the document.
-      validator = Schema.Compile({ ...schema, components: this.#document.components });
+      validator = Schema.Compile({ ...closed(schema), components: this.#components });
       this.#validators.set(key, validator);
     }
     return validator;
@@ -164,6 +166,18 @@ export class Contract {
       return found;
     }, this.#document);
   }
+}
+
+/**
+ * The document lets clients meet fields that it does not have yet. We may not: what lists its fields has no others, unless
+ * it says that it may.
+ */
+function closed<T>(node: T): T;
+function closed(node: unknown): unknown {
+  if (Array.isArray(node)) return node.map((item: unknown) => closed(item));
+  if (typeof node !== 'object' || node === null) return node;
+  const members = Object.fromEntries(Object.entries(node).map(([name, value]) => [name, closed(value)]));
+  return 'properties' in node ? { additionalProperties: false, ...members } : members;
 }
 
 /** The examples of a problem are all codes that the operation may answer with. */

@@ -10,10 +10,9 @@ import { createHash } from 'node:crypto';
 import fs from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { root } from './program.js';
 
-const project = fileURLToPath(new URL('../..', import.meta.url));
-const key = createHash('sha256').update(project).digest('hex').slice(0, 8);
+const key = createHash('sha256').update(root).digest('hex').slice(0, 8);
 
 export const controlDirectory = path.join(os.tmpdir(), `call-logger-test-${process.getuid?.() ?? 0}-${key}`);
 export const keeperLog = path.join(controlDirectory, 'keeper.log');

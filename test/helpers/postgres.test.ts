@@ -1,9 +1,9 @@
 import fs from 'node:fs/promises';
 import { spawn } from 'node:child_process';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { createDatabase, createMigratedDatabase } from './postgres.js';
+import { fileOf, loader } from './program.js';
 
 await t.test('each call gets an empty database of its own', async (t) => {
   const databases = await Promise.all([createDatabase(t), createDatabase(t), createDatabase(t)]);
@@ -21,13 +21,13 @@ await t.test('each call gets an empty database of its own', async (t) => {
 await t.test(
   'several processes clone the migrated template at once, and what one writes no other sees',
   async (t) => {
-    const helper = fileURLToPath(new URL('postgres.ts', import.meta.url));
+    const helper = fileOf(new URL('postgres', import.meta.url));
     const script = `
     import { createMigratedDatabase } from ${JSON.stringify(helper)};
     const t = { teardown() {} };
     for (const { name } of await Promise.all([createMigratedDatabase(t), createMigratedDatabase(t)])) console.log(name);`;
     const processes = [1, 2, 3].map(async () => {
-      const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], {
+      const child = spawn(process.execPath, [...loader, '--input-type=module', '-e', script], {
         cwd: path.dirname(helper),
         stdio: ['ignore', 'pipe', 'inherit'],
       });
@@ -49,7 +49,7 @@ await t.test(
 );
 
 await t.test('a server without users goes away with its files', { skip: outside() }, async (t) => {
-  const helper = fileURLToPath(new URL('postgres.ts', import.meta.url));
+  const helper = fileOf(new URL('postgres', import.meta.url));
   // Another temporary directory is another server.
   const temporary = await fs.mkdtemp('/tmp/clt-t-');
   await fs.chmod(temporary, 0o711);
@@ -58,7 +58,7 @@ await t.test('a server without users goes away with its files', { skip: outside(
     import { createDatabase } from ${JSON.stringify(helper)};
     await createDatabase({ teardown() {} });
     process.kill(process.pid, 'SIGKILL');`;
-  const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], {
+  const child = spawn(process.execPath, [...loader, '--input-type=module', '-e', script], {
     cwd: path.dirname(helper),
     stdio: 'inherit',
     env: { ...process.env, TMPDIR: temporary },

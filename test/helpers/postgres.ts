@@ -10,7 +10,6 @@ import { createHash, randomBytes } from 'node:crypto';
 import fs from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import {
   claimStart,
@@ -22,6 +21,7 @@ import {
   register,
   releaseStart,
 } from './postgres-registry.js';
+import { fileOf, loader, root } from './program.js';
 
 /** What is needed of a tap test: something that runs when it ends. */
 export interface Teardown {
@@ -107,11 +107,11 @@ export async function dropOldDatabases(server: string): Promise<void> {
 
 async function startKeeper(deadline: number): Promise<void> {
   const log = await fs.open(keeperLog, 'w');
-  const script = fileURLToPath(new URL('postgres-keeper.ts', import.meta.url));
+  const script = fileOf(new URL('postgres-keeper', import.meta.url));
   // A clean environment: tap's hooks for its own children do not belong there.
   const env = { ...process.env };
   delete env['NODE_OPTIONS'];
-  const keeper = spawn(process.execPath, ['--import', 'tsx', script], {
+  const keeper = spawn(process.execPath, [...loader, script], {
     cwd: path.dirname(script),
     detached: true,
     stdio: ['ignore', log.fd, log.fd],
@@ -179,13 +179,13 @@ async function ensureTemplate(server: string): Promise<string> {
 }
 
 async function hashOfMigrations(): Promise<string> {
-  const root = fileURLToPath(new URL('../../drizzle/', import.meta.url));
+  const directory = `${root}drizzle/`;
   const hash = createHash('sha256');
-  const entries = await fs.readdir(root, { recursive: true, withFileTypes: true });
+  const entries = await fs.readdir(directory, { recursive: true, withFileTypes: true });
   const files = entries
     .filter((entry) => entry.isFile())
     .map((entry) => path.join(entry.parentPath, entry.name));
-  for (const file of files.sort()) hash.update(file.slice(root.length)).update(await fs.readFile(file));
+  for (const file of files.sort()) hash.update(file.slice(directory.length)).update(await fs.readFile(file));
   return hash.digest('hex').slice(0, 12);
 }
 

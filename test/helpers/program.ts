@@ -1,13 +1,21 @@
 import { fileURLToPath } from 'node:url';
 
-const root = fileURLToPath(new URL('../..', import.meta.url));
+/** The suite runs what was built for it (`npm run build:test`); a test file can be run from its source as well. */
+const extension = import.meta.url.endsWith('.js') ? '.js' : '.ts';
+const isBuilt = extension === '.js';
 
-/**
- * What Node has to be given to run a module of `src` in a process of its own: as it was built for this run of the suite
- * (before.ts), which starts in a third of the time; from its source when a test file is run alone.
- * @param module such as `cli/backup`
- */
+/** The directory of the project, with a slash at its end. */
+export const root = fileURLToPath(new URL(isBuilt ? '../../..' : '../..', import.meta.url));
+
+/** What Node has to be given before a module of the tests. */
+export const loader: readonly string[] = isBuilt ? [] : ['--import', 'tsx'];
+
+/** What Node has to be given to run a module of `src` in a process of its own, such as `cli/backup`. */
 export function programOf(module: string): string[] {
-  const isSuite = process.env['TAP'] === '1';
-  return isSuite ? [`${root}dist/${module}.js`] : ['--import', 'tsx', `${root}src/${module}.ts`];
+  return isBuilt ? [`${root}dist/${module}.js`] : [...loader, `${root}src/${module}.ts`];
+}
+
+/** The file of a module of the tests. @param module without its extension */
+export function fileOf(module: URL): string {
+  return fileURLToPath(module) + extension;
 }

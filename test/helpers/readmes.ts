@@ -1,12 +1,14 @@
 /** The READMEs, as tests read them: what they show is run as it stands. */
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { root } from './program.js';
 
 /** The address of the service in every README. */
 export const DOCUMENTED_URL = 'http://127.0.0.1:3000';
 
 /** @param room such as `src/clients`; the project itself unless given */
 export function readmeOf(room = '.'): string {
-  return readFileSync(new URL(`../../${room}/README.md`, import.meta.url), 'utf8');
+  return readFileSync(join(root, room, 'README.md'), 'utf8');
 }
 
 /**

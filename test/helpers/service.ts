@@ -3,11 +3,8 @@ import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { Teardown } from './postgres.js';
-import { programOf } from './program.js';
-
-const root = fileURLToPath(new URL('../..', import.meta.url));
+import { programOf, root } from './program.js';
 
 /** The service in a process of its own, as an operator runs it. */
 export interface RunningService {

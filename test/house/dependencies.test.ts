@@ -1,8 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import t from 'tap';
-
-const root = fileURLToPath(new URL('../..', import.meta.url));
+import { root } from '../helpers/program.js';
 
 interface Installed {
   readonly license?: string;

@@ -1,14 +1,13 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { parse } from 'yaml';
 import { ConfigError, readConfig } from '../../src/config/config.js';
 import { version } from '../../src/config/version.js';
 import { listen, testApp } from '../helpers/app.js';
+import { root } from '../helpers/program.js';
 
-const root = fileURLToPath(new URL('../..', import.meta.url));
 const read = (file: string): string => readFileSync(`${root}${file}`, 'utf8');
 
 interface Instruction {

@@ -1,11 +1,10 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { readConfig } from '../../src/config/config.js';
+import { root } from '../helpers/program.js';
 import { readmeOf } from '../helpers/readmes.js';
 
-const root = fileURLToPath(new URL('../..', import.meta.url));
 const MAX_LINES = 200;
 const MAX_LINES_OF_ROOM = 250;
 

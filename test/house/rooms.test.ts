@@ -1,10 +1,10 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { toProblem } from '../../src/http/errors.js';
+import { root } from '../helpers/program.js';
 
-const src = fileURLToPath(new URL('../../src', import.meta.url));
+const src = `${root}src`;
 
 /** Who may import whom: `lib` from everywhere, the others as listed. A room may always import from itself. */
 const mayImport: Readonly<Record<string, readonly string[]>> = {

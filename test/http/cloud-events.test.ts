@@ -5,6 +5,7 @@ import t from 'tap';
 import { decodeRecord } from '../helpers/records.js';
 import { listen, someCall, testApp } from '../helpers/app.js';
 import { head, RawClient } from '../helpers/raw-client.js';
+import { root } from '../helpers/program.js';
 
 interface BatchAnswer {
   accepted: number;
@@ -64,9 +65,7 @@ async function mistake(headers: Record<string, string>, payload: unknown): Promi
 
 t.test('what the official SDK sends is taken in every mode, and is what was meant', async (t) => {
   const sink = `http://127.0.0.1:${port}/v1/events`;
-  const lines = readFileSync(new URL('../fixtures/events.ndjson', import.meta.url), 'utf8')
-    .trim()
-    .split('\n');
+  const lines = readFileSync(`${root}test/fixtures/events.ndjson`, 'utf8').trim().split('\n');
   // The fixture is ours, one event a line.
   const sent = lines.map((line) => JSON.parse(line) as Json);
   const events = sent.map(({ type, ...fields }) => {

@@ -7,10 +7,11 @@ import { testApp } from '../helpers/app.js';
 import { findBrowser, openBrowser } from '../helpers/browser.js';
 import { createMigratedDatabase } from '../helpers/postgres.js';
 import { startService, temporaryDirectory } from '../helpers/service.js';
+import { root } from '../helpers/program.js';
 
 const readKey = 'read-secret-000002';
 const ingestKey = 'ingest-secret-0001';
-const fixture = readFileSync(new URL('../fixtures/events.ndjson', import.meta.url), 'utf8');
+const fixture = readFileSync(`${root}test/fixtures/events.ndjson`, 'utf8');
 
 t.test('the page and its files come from here, for everybody, under strict security headers', async (t) => {
   const { app } = testApp({ keys: [{ name: 'ann', secret: readKey, scope: 'read' }] });

@@ -6,8 +6,10 @@ import { version } from '../../src/config/version.js';
 import { scopes } from '../../src/config/keys.js';
 import { operationsOf, type Media, type Parameter, type Schema } from '../../src/http/document/model.js';
 import { SECURITY_HEADERS } from '../../src/http/plugins/foreign-pages.js';
-import { testApp } from '../helpers/app.js';
+import { testApp, uncheckedApp } from '../helpers/app.js';
 import { Contract, documentOf } from '../helpers/contract.js';
+import { idleUpkeep } from '../helpers/upkeep.js';
+import { root } from '../helpers/program.js';
 
 const { app } = testApp();
 await app.ready();
@@ -211,8 +213,7 @@ t.test('as YAML it says the same', async (t) => {
 
 t.test('openapi/ is what the code says: npm run openapi', async (t) => {
   const exported = await exportDocument();
-  const committed = (name: string): string =>
-    readFileSync(new URL(`../../openapi/${name}`, import.meta.url), 'utf8');
+  const committed = (name: string): string => readFileSync(`${root}openapi/${name}`, 'utf8');
   t.ok(committed('openapi.json') === exported.json, 'openapi.json is up to date');
   t.ok(committed('openapi.yaml') === exported.yaml, 'openapi.yaml is up to date');
   t.match(exported.json, `"version": "${version}"`);
@@ -250,6 +251,7 @@ t.test('what is not in the document is noticed in an answer', async (t) => {
     [{ status: 503 }, /lacks the header retry-after/],
     [{ body: body({ status: '404' }) }, /wrong body: \/status must be integer/],
     [{ body: body({ errors: [{ pointer: '' }] }) }, /wrong body: \/errors\/0 must have required/],
+    [{ body: body({ hint: 'h' }) }, /wrong body:  must not have additional properties/],
     [
       { body: body({ type: 'urn:call-logger:problem:no_retention' }) },
       /a problem that is not in the document/,
@@ -260,4 +262,16 @@ t.test('what is not in the document is noticed in an answer', async (t) => {
   ];
   for (const [changes, complaint] of cases)
     t.match(contract.judge({ ...right, ...changes }).join('\n'), complaint, complaint.source);
+});
+
+t.test('a field that is not in the document is answered all the same, and noticed', async (t) => {
+  const { cleanUp } = idleUpkeep();
+  const { app } = uncheckedApp({
+    upkeep: idleUpkeep({ cleanUp: async (question) => ({ ...(await cleanUp(question)), vacuumed: 3 }) }),
+  });
+  const asked = { method: 'POST', url: '/v1/admin/cleanup' } as const;
+  const { statusCode, headers, payload } = await app.inject(asked);
+  t.match(JSON.parse(payload), { vacuumed: 3 });
+  const complaints = new Contract(document).judge({ ...asked, status: statusCode, headers, body: payload });
+  t.match(complaints.join('\n'), /wrong body: \/vacuumed /);
 });

@@ -10,8 +10,9 @@ import {
 } from '../../src/http/judging/threaded-judging.js';
 import { MAX_EVENTS_PER_REQUEST } from '../../src/http/limits.js';
 import { testApp } from '../helpers/app.js';
+import { root } from '../helpers/program.js';
 
-const FIXTURE = readFileSync(new URL('../fixtures/events.ndjson', import.meta.url));
+const FIXTURE = readFileSync(`${root}test/fixtures/events.ndjson`);
 const delivery = { receivedAt: '2026-11-20T00:00:00.000000Z', source: 'bot' };
 
 function threaded(t: Test): ThreadedJudging {

@@ -3,15 +3,15 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { DirectoryInUseError, lockDirectory } from '../../src/lib/directory-lock.js';
+import { fileOf, loader } from '../helpers/program.js';
 
-const HOLDER = fileURLToPath(new URL('./directory-lock-holder.ts', import.meta.url));
+const HOLDER = fileOf(new URL('directory-lock-holder', import.meta.url));
 
 /** A process that holds the directory, once this resolves. */
 async function holder(directory: string): Promise<ChildProcess> {
-  const child = spawn(process.execPath, ['--import', 'tsx', HOLDER, directory], {
+  const child = spawn(process.execPath, [...loader, HOLDER, directory], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   t.teardown(() => child.kill('SIGKILL'));

@@ -3,16 +3,15 @@ import { execFile } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { parse } from 'yaml';
 import { type Facts, Metrics } from '../../src/observe/metrics.js';
 import { parsePage } from '../helpers/exposition.js';
 import { readmeOf } from '../helpers/readmes.js';
 import { temporaryDirectory } from '../helpers/service.js';
+import { root } from '../helpers/program.js';
 
 const run = promisify(execFile);
-const root = fileURLToPath(new URL('../..', import.meta.url));
 const alertsPath = join(root, 'src/observe/prometheus/alerts.yaml');
 const promtool = await run('promtool', ['--version']).then(
   () => true,

@@ -2,12 +2,12 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { DirectoryInUseError, openSpool } from '../../src/spool/spool.js';
 import { readAll } from './helpers.js';
+import { fileOf, loader } from '../helpers/program.js';
 
-const APPENDING_PROCESS = fileURLToPath(new URL('./appending-process.ts', import.meta.url));
+const APPENDING_PROCESS = fileOf(new URL('appending-process', import.meta.url));
 const ROUNDS = 6;
 
 /** Kills a process that appends once it has acknowledged so many records; returns what it acknowledged, by sequence. */
@@ -16,7 +16,7 @@ async function appendUntilKilled(
   prefix: string,
   enough: number,
 ): Promise<Map<number, string>> {
-  const child = spawn(process.execPath, ['--import', 'tsx', APPENDING_PROCESS, directory, prefix], {
+  const child = spawn(process.execPath, [...loader, APPENDING_PROCESS, directory, prefix], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   let output = '';

@@ -18,6 +18,7 @@ import { type Body, callOf, clickOf, recordOf, recordsOf, resultOf } from '../he
 import { createDatabase, createMigratedDatabase, type Teardown } from '../helpers/postgres.js';
 import { createCommitProxy } from '../helpers/proxy.js';
 import { openStore } from '../helpers/store.js';
+import { root } from '../helpers/program.js';
 
 // A slow machine is no failure.
 t.setTimeout(180_000);
@@ -48,10 +49,7 @@ t.test('the schema is brought up to date once, by several at once and by repetit
   const pools = Array.from({ length: 4 }, () => drainPool(t, fresh.url, 1));
   await Promise.all(pools.map(migrate));
   await migrate(drainPool(t, fresh.url, 1));
-  const journal = await readFile(
-    new URL('../../drizzle/migrations/meta/_journal.json', import.meta.url),
-    'utf8',
-  );
+  const journal = await readFile(`${root}drizzle/migrations/meta/_journal.json`, 'utf8');
   // Written by drizzle-kit.
   const { entries } = JSON.parse(journal) as { entries: unknown[] };
   const { rows } = await drainPool(t, fresh.url, 1).query<{ count: number }>(

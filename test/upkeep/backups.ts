@@ -4,7 +4,6 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createReadStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { createGunzip } from 'node:zlib';
 import type pg from 'pg';
@@ -15,6 +14,7 @@ import type { Manifest } from '../../src/upkeep/backup/manifest.js';
 import { type BackupRequest, writeBackup } from '../../src/upkeep/backup/write-backup.js';
 import type { Teardown } from '../helpers/postgres.js';
 import { temporaryDirectory } from '../helpers/service.js';
+import { fileOf, loader } from '../helpers/program.js';
 
 export const never = new AbortController().signal;
 
@@ -212,7 +212,7 @@ export async function textOfBackup(file: string): Promise<string> {
   return Buffer.concat(chunks).toString();
 }
 
-const UPKEEP_PROCESS = fileURLToPath(new URL('./upkeep-process.ts', import.meta.url));
+const UPKEEP_PROCESS = fileOf(new URL('upkeep-process', import.meta.url));
 
 /**
  * Runs a task in a process of its own (see `upkeep-process.ts`).
@@ -221,7 +221,7 @@ const UPKEEP_PROCESS = fileURLToPath(new URL('./upkeep-process.ts', import.meta.
 export function startTask(task: readonly string[], limits: readonly string[] = []) {
   // tap preloads a listener for SIGXFSZ into every Node; Node alone ignores that signal, and the write is refused.
   const asUsers = ['-u', 'NODE_OPTIONS', ...limits];
-  return spawn('env', [...asUsers, process.execPath, '--import', 'tsx', UPKEEP_PROCESS, ...task], {
+  return spawn('env', [...asUsers, process.execPath, ...loader, UPKEEP_PROCESS, ...task], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
 }

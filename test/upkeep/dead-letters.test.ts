@@ -17,6 +17,7 @@ import { type Append, replayDeadLetter, replayDeadLetters } from '../../src/upke
 import { accountOf, type DrainHouse, IN_TIME_MS, openHouse, until } from '../helpers/drain.js';
 import { callOf, clickOf, RECEIVED_AT, recordOf, resultOf } from '../helpers/events.js';
 import { createMigratedDatabase, type TestDatabase } from '../helpers/postgres.js';
+import { root } from '../helpers/program.js';
 
 // A slow machine is no failure.
 t.setTimeout(180_000);
@@ -243,9 +244,7 @@ t.test(
   async (t) => {
     const db = await createMigratedDatabase(t);
     const pool = upkeepPool(t, db);
-    const lines = readFileSync(new URL('../fixtures/events.ndjson', import.meta.url), 'utf8')
-      .trimEnd()
-      .split('\n');
+    const lines = readFileSync(`${root}test/fixtures/events.ndjson`, 'utf8').trimEnd().split('\n');
     const json = (body: unknown, space?: number): Pick<AcceptInput, 'body' | 'payload'> => ({
       body,
       payload: Buffer.from(JSON.stringify(body, null, space)),

@@ -3,11 +3,11 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { lineOf } from './soak/figures.js';
 import { planOf } from './soak/plan.js';
 import { soak } from './soak/soak.js';
+import { programOf } from '../helpers/program.js';
 
 const { values } = parseArgs({
   options: {
@@ -28,7 +28,7 @@ const { figures, problems } = await soak({
   rate: Number(values.rate),
   isPooled: values.pooler,
   directory,
-  program: [fileURLToPath(new URL('../../dist/server.js', import.meta.url))],
+  program: programOf('server'),
   waitsForRest: true,
   progress: tell,
 }).catch((error: unknown) => {

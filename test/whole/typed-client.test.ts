@@ -1,17 +1,16 @@
 import { execFile } from 'node:child_process';
 import { symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import t from 'tap';
 import { createMigratedDatabase } from '../helpers/postgres.js';
+import { root } from '../helpers/program.js';
 import { blockOf, DOCUMENTED_URL, readmeOf } from '../helpers/readmes.js';
 import { startService, temporaryDirectory } from '../helpers/service.js';
 
 t.setTimeout(120_000);
 
 const run = promisify(execFile);
-const root = fileURLToPath(new URL('../..', import.meta.url));
 
 /** What a compiler has to find: each line is wrong in one way. */
 const mistakes = `

@@ -46,8 +46,8 @@ interface Told {
 const MARK = 'x-problems';
 
 /**
- * For the schema of a route: what it answers with beside the problems that all routes of its kind have.
- * Not as response schemas: the framework would compile a serialiser for each of them, which problems do not use.
+ * For the schema of a route: what it answers with beside the problems that all routes of its kind have. Not as responses,
+ * because the document lists problems by status: those of its kind and its own are written into one answer.
  */
 export function problems(
   codes: readonly ProblemCode[] = [],

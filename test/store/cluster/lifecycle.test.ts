@@ -3,7 +3,6 @@ import { once } from 'node:events';
 import fs from 'node:fs/promises';
 import path from 'node:path';
 import { PassThrough } from 'node:stream';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import pg from 'pg';
 import t from 'tap';
@@ -26,6 +25,7 @@ import {
   testCluster,
   until,
 } from './support.js';
+import { fileOf, loader } from '../../helpers/program.js';
 
 const directory = await temporaryDirectory(t);
 const dataDir = path.join(directory, 'postgres');
@@ -212,8 +212,8 @@ await t.test('a PostgreSQL that somebody else runs is left alone', async (t) => 
   await t.test(
     'unless a killed service left its lock: then it is an orphan, whoever adopted it',
     async (t) => {
-      const holder = fileURLToPath(new URL('../../lib/directory-lock-holder.ts', import.meta.url));
-      const killed = spawn(process.execPath, ['--import', 'tsx', holder, directory], {
+      const holder = fileOf(new URL('../../lib/directory-lock-holder', import.meta.url));
+      const killed = spawn(process.execPath, [...loader, holder, directory], {
         stdio: ['ignore', 'pipe', 'inherit'],
       });
       await once(killed.stdout, 'data');

@@ -5,12 +5,12 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import type { Test } from 'tap';
 import { createCluster, type Cluster, type ClusterOptions } from '../../../src/store/cluster/cluster.js';
 import { tryAs } from '../../../src/store/cluster/programs.js';
 import type { Address } from '../../../src/store/cluster/socket.js';
+import { fileOf, loader } from '../../helpers/program.js';
 
 export const nobody = { uid: 65_534, gid: 65_534 };
 export const isRoot = process.getuid?.() === 0;
@@ -69,10 +69,10 @@ export type Service = ChildProcessByStdio<null, Readable, null>;
 
 /** A process of its own that runs a cluster until it is killed. */
 export function spawnService(t: Test, dataDir: string, as?: { uid: number; gid: number }): Service {
-  const script = fileURLToPath(new URL('service.ts', import.meta.url));
+  const script = fileOf(new URL('service', import.meta.url));
   const env = { ...process.env };
   delete env['NODE_OPTIONS'];
-  const service = spawn(process.execPath, ['--import', 'tsx', script, dataDir], {
+  const service = spawn(process.execPath, [...loader, script, dataDir], {
     cwd: path.dirname(script),
     stdio: ['ignore', 'pipe', 'inherit'],
     env,
@@ -85,7 +85,7 @@ export function spawnService(t: Test, dataDir: string, as?: { uid: number; gid: 
 /** Why user `nobody` cannot run our sources; false when it can. */
 export async function needsReadableCheckout(): Promise<string | false> {
   if (!isRoot) return needsRoot;
-  const script = fileURLToPath(new URL('service.ts', import.meta.url));
+  const script = fileOf(new URL('service', import.meta.url));
   const look = `require('node:fs').readFileSync(${JSON.stringify(script)})`;
   const failure = await tryAs({ ...nobody, foreign: true }, process.execPath, ['-e', look]);
   return failure === undefined ? false : 'other users cannot read this checkout, or not run this node';

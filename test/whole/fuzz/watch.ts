@@ -1,7 +1,7 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { fileOf, loader } from '../../helpers/program.js';
 
 /** One answer to /livez that took its time. */
 export interface Pause {
@@ -12,7 +12,7 @@ export interface Pause {
   readonly endedAt: number;
 }
 
-const program = fileURLToPath(new URL('watch-process.ts', import.meta.url));
+const program = fileOf(new URL('watch-process', import.meta.url));
 
 /** Watches the event loop of a service until it is stopped. */
 export async function watch(
@@ -20,7 +20,7 @@ export async function watch(
   pid: number,
   tell: (pause: Pause) => void,
 ): Promise<() => Promise<void>> {
-  const watcher = fork(program, [String(port), String(pid)], { execArgv: ['--import', 'tsx'] });
+  const watcher = fork(program, [String(port), String(pid)], { execArgv: [...loader] });
   const gone = once(watcher, 'exit');
   watcher.on('message', (pause) => {
     // Our own process sends nothing else.

@@ -1,15 +1,12 @@
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { settlesWithin } from '../../../src/lib/deadline.js';
 import { type RunningService, startService } from '../../helpers/service.js';
 import type { Problems } from './problems.js';
+import { root } from '../../helpers/program.js';
 
 /** Hold of its clock and of its disk. */
-const preloaded = ['clock.mjs', 'disk.mjs'].flatMap((name) => [
-  '--import',
-  fileURLToPath(new URL(name, import.meta.url)),
-]);
+const preloaded = ['clock.mjs', 'disk.mjs'].flatMap((name) => ['--import', `${root}test/whole/soak/${name}`]);
 
 const ENDED_WITHIN_MS = 30_000;
 
