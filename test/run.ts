@@ -10,7 +10,16 @@ import { root } from './helpers/program.js';
 const JOBS = 3;
 const TIMEOUT_MS = 240_000;
 /** In this order, so that none of them is left to run alone in the end. */
-const LONGEST_FIRST: readonly string[] = [];
+const LONGEST_FIRST: readonly string[] = [
+  'test/bench/growth.test.ts',
+  'test/cli/upkeep.test.ts',
+  'test/bench/bench.test.ts',
+  'test/bench/filled.test.ts',
+  'test/cli/import.test.ts',
+  'test/whole/soak.test.ts',
+  'test/drain/delivery.test.ts',
+  'test/clients/call-logger-py.test.ts',
+];
 
 const found = readdirSync(`${root}test`, { recursive: true, encoding: 'utf8' })
   .filter((file) => file.endsWith('.test.ts'))
@@ -38,7 +47,7 @@ for (const file of files) {
   void t.spawn(
     process.execPath,
     ['--enable-source-maps', built],
-    { buffered: true, timeout: TIMEOUT_MS },
+    { buffered: true, timeout: TIMEOUT_MS, env: { ...process.env, TAP_TIMEOUT: String(TIMEOUT_MS / 1000) } },
     file,
   );
 }
