@@ -2,6 +2,7 @@ import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { lockDirectory } from '../lib/directory-lock.js';
+import { diskSpace } from '../lib/disk-space.js';
 
 /** All that the spool wants from a file. Methods reject with the system's error. */
 export interface SpoolFile {
@@ -33,6 +34,8 @@ export interface SpoolFiles {
   remove(path: string): Promise<void>;
   /** After it what was created, renamed and removed in the directory survives a loss of power. */
   syncDirectory(directory: string): Promise<void>;
+  /** What is left on the disk of the directory; Infinity when it does not tell. Never rejects. */
+  freeBytes(directory: string): Promise<number>;
 }
 
 class NodeFile implements SpoolFile {
@@ -89,6 +92,7 @@ export const nodeFiles: SpoolFiles = {
   rename,
   remove: (path) => rm(path),
   syncDirectory,
+  freeBytes: async (directory) => (await diskSpace(directory))?.freeBytes ?? Infinity,
 };
 
 /** Writes the whole buffer, however short the single writes are. */

@@ -10,6 +10,7 @@
  * database in order (roles.ts).
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { diskSpace } from '../../lib/disk-space.js';
 import { analystPassword, analystPasswordFile } from './analyst-password.js';
 import { endProcesses } from './endings.js';
 import { ClusterError, ClusterInUseError, ClusterStoppedError } from './errors.js';
@@ -24,6 +25,7 @@ import { postgresProcessesIn } from './process-table.js';
 import { waitUntilReady, withClient, type Address } from './readiness.js';
 import { ensureAnalyst, ensureServiceDatabase, serviceName } from './roles.js';
 import { removeSocketDirectory, socketDirectory } from './socket.js';
+import { limitWal } from './wal-limit.js';
 
 export interface ClusterOptions {
   /** DATA_DIR/postgres. */
@@ -37,6 +39,10 @@ export interface ClusterOptions {
   readonly stopDeadlineMs?: number;
   /** Called after PostgreSQL had ended without being asked and answers again. Connections of before are broken. */
   readonly onRestart?: (restart: Restart) => void;
+  /** Instead of asking the disk. */
+  readonly freeBytes?: () => Promise<number>;
+  /** How often the room on the disk is looked at. */
+  readonly lookEveryMs?: number;
   /** Where the cluster goes when the service runs as root and PostgreSQL's account cannot reach `dataDir`. */
   readonly fallbackDirectory?: string;
 }
@@ -110,7 +116,7 @@ class EmbeddedCluster implements Cluster {
   #site: Site | undefined;
   #postmaster: Postmaster | undefined;
   /** Ends when PostgreSQL is not to be restarted any more. */
-  #supervision: Promise<void> | undefined;
+  #supervision: Promise<unknown> | undefined;
 
   constructor(options: ClusterOptions) {
     this.#options = options;
@@ -160,7 +166,7 @@ class EmbeddedCluster implements Cluster {
       this.#postmaster = await this.#launch(site, signal);
       const connection = await this.#ensureDatabase(site);
       this.#site = site;
-      this.#supervision = this.#supervise(site, signal);
+      this.#supervision = Promise.all([this.#supervise(site, signal), this.#limitWal(site, signal)]);
       this.#state = 'running';
       const notes = [...place.notes];
       if (port > 0) {
@@ -292,6 +298,12 @@ class EmbeddedCluster implements Cluster {
       this.#log.info(restart, 'PostgreSQL answers again');
       this.#options.onRestart?.(restart);
     }
+  }
+
+  #limitWal({ place: { directory }, address }: Site, signal: AbortSignal): Promise<void> {
+    const ask = async (): Promise<number> => (await diskSpace(directory))?.freeBytes ?? Infinity;
+    const { log, lookEveryMs, freeBytes = ask } = this.#options;
+    return limitWal(address, { freeBytes, lookEveryMs, log }, signal);
   }
 
   async #relaunch(site: Site, signal: AbortSignal): Promise<Postmaster | undefined> {
