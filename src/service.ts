@@ -10,8 +10,8 @@ import { Drain } from './drain/drain.js';
 import type { Intake, StatusSource } from './http/deps.js';
 import { ThreadedJudging } from './http/judging/threaded-judging.js';
 import { settlesWithin } from './lib/deadline.js';
-import { diskSpace } from './lib/disk-space.js';
 import { Deferred } from './lib/deferred.js';
+import { type DiskSpace, diskSpace } from './lib/disk-space.js';
 import { Undo } from './lib/undo.js';
 import type { Logger } from './observe/logger.js';
 import { type Facts, Metrics } from './observe/metrics.js';
@@ -64,9 +64,11 @@ export async function openService(
 
     // Open to be passed through, so that PostgreSQL's account can reach its own directory inside; those inside are private.
     await makeDataDirectory(config.dataDir);
+    const spoolDirectory = join(config.dataDir, 'spool');
     const spool = await openSpool({
-      directory: join(config.dataDir, 'spool'),
+      directory: spoolDirectory,
       maxBytes: config.spoolMaxBytes,
+      diskReserveBytes: config.diskReserveBytes,
       onFault: ({ kind, message, error }) => {
         log.warn({ spool_fault: kind, err: error }, message);
         metrics.spool.faulted(kind);
@@ -96,9 +98,9 @@ export async function openService(
       judging.close();
     });
 
-    const status = statusOf(config, spool, drain, store, upkeep);
+    const disk = () => diskSpace(spoolDirectory);
+    const status = statusOf(config, spool, drain, store, upkeep, disk);
     const facts = (): Facts => factsOf(config, spool, drain, store, upkeep, status.readiness().ready);
-    const disk = () => diskSpace(config.dataDir).catch(() => null);
     const app = buildApp({
       logger: log,
       version,
@@ -190,10 +192,19 @@ function intakeOf(spool: Spool, drain: Drain): Intake {
   };
 }
 
-function statusOf(config: Config, spool: Spool, drain: Drain, store: Store, upkeep: Upkeep): StatusSource {
+function statusOf(
+  config: Config,
+  spool: Spool,
+  drain: Drain,
+  store: Store,
+  upkeep: Upkeep,
+  disk: () => Promise<DiskSpace | null>,
+): StatusSource {
   return {
-    status: () => {
-      const { id, accepted, spooled, bytes, limitBytes, oldestAgeS, state, lastError } = spool.stats();
+    status: async () => {
+      const space = await disk();
+      // From here on nothing else gets its turn until every number is taken, so that the account balances.
+      const { id, accepted, spooled, bytes, limitBytes, oldestAgeS, state, ...last } = spool.stats();
       const { totals, lastFailure } = drain;
       return {
         spool: {
@@ -203,12 +214,13 @@ function statusOf(config: Config, spool: Spool, drain: Drain, store: Store, upke
           bytes,
           oldest_age_s: oldestAgeS,
           limit_bytes: limitBytes,
-          last_error: lastError,
+          last_error: last.lastError,
+          last_error_at: timeOf(last.lastErrorAtMs),
         },
         drain: {
           state: drain.state,
           last_error: lastFailure === null ? null : inWords(lastFailure),
-          last_error_at: lastFailure === null ? null : new Date(lastFailure.at).toISOString(),
+          last_error_at: timeOf(lastFailure?.at ?? null),
         },
         counts: {
           accepted,
@@ -217,6 +229,8 @@ function statusOf(config: Config, spool: Spool, drain: Drain, store: Store, upke
           dead_letter: totals?.deadLetter ?? null,
           spooled,
         },
+        disk_free_bytes: space?.freeBytes ?? null,
+        disk_reserve_bytes: config.diskReserveBytes,
         store: {
           state: store.state,
           embedded: config.databaseUrl === undefined,
@@ -234,6 +248,10 @@ function statusOf(config: Config, spool: Spool, drain: Drain, store: Store, upke
       };
     },
   };
+}
+
+function timeOf(ms: number | null): string | null {
+  return ms === null ? null : new Date(ms).toISOString();
 }
 
 function sendersOf({ keys }: Config): string[] {
@@ -255,5 +273,6 @@ function factsOf(
     store,
     upkeep: overview,
     backupIntervalDays: config.backupIntervalDays,
+    diskReserveBytes: config.diskReserveBytes,
   };
 }

@@ -31,15 +31,26 @@ t.test('a call that is not stored is 404, and the answer says that it may be on 
 
 t.test('status has its numbers as they are, and fields added later go through', async (t) => {
   const status = {
-    spool: { id: 'b6d2', events: 1, bytes: 2, oldest_age_s: 0.25, limit_bytes: 3, state: 'open' },
-    drain: { state: 'retrying', last_error: 'connection refused', retries: 3 },
+    spool: {
+      id: 'b6d2',
+      events: 1,
+      bytes: 2,
+      oldest_age_s: 0.25,
+      limit_bytes: 3,
+      last_error: 'full',
+      last_error_at: '2026-11-20T12:00:00.000Z',
+      state: 'open',
+    },
+    drain: { state: 'retrying', last_error: 'connection refused', last_error_at: null, retries: 3 },
     counts: { accepted: 5, stored: 2, duplicate: 1, dead_letter: 1, spooled: 1 },
+    disk_free_bytes: 6,
+    disk_reserve_bytes: 7,
     store: { state: 'up', pool: { used: 2 } },
     schedule: { cleanup: null },
   };
   const { app } = testApp({
     status: {
-      status: () => status,
+      status: async () => status,
       readiness: () => ({ ready: false, checks: { spool: 'full', store: 'up', drain: 'running' } }),
     },
   });

@@ -1,5 +1,7 @@
 import { once } from 'node:events';
+import { chmod, rm, statfs, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
+import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { pino } from 'pino';
 import t from 'tap';
@@ -7,6 +9,7 @@ import { type Config, readConfig } from '../src/config/config.js';
 import { openService } from '../src/service.js';
 import { createGate } from './helpers/gate.js';
 import { createDatabase, createMigratedDatabase, type Teardown } from './helpers/postgres.js';
+import { mountSmallDisk } from './helpers/small-disk.js';
 import { startService, temporaryDirectory } from './helpers/service.js';
 import { audit, countsOf, flush } from './whole/audit.js';
 import { Driver } from './whole/driver.js';
@@ -95,6 +98,82 @@ t.test('while PostgreSQL is away under load acknowledgements go on, and nothing 
   t.equal(stored, accepted);
   t.strictSame([duplicate, deadLetter], [0, 0]);
 });
+
+t.test(
+  'with less than the reserve free it starts, says so, refuses events, and tells when and why',
+  async (t) => {
+    const lines = new PassThrough({ encoding: 'utf8' });
+    // PostgreSQL is away.
+    const env = { DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none', DISK_RESERVE_BYTES: String(2 ** 52) };
+    const service = await openService(await configOf(t, env), pino({ level: 'warn' }, lines), ignore);
+    t.teardown(() => service.stop());
+    const url = await service.app.listen({ port: 0 });
+    const words = /The disk of the spool has .* free; DISK_RESERVE_BYTES keeps 4294967296\.0 MiB free/;
+    t.match(String(lines.read()), words);
+    const answer = await post(url, '/v1/calls', call);
+    t.equal(answer.status, 503);
+    t.match(await answer.json(), { type: 'urn:call-logger:problem:disk_full', detail: words });
+    const ready = await fetch(new URL('/readyz', url));
+    t.equal(ready.status, 503);
+    t.match(await ready.json(), { checks: { spool: 'full' } });
+    t.match(await (await fetch(new URL('/v1/admin/status', url))).json(), {
+      spool: { state: 'full', last_error: words, last_error_at: /^\d{4}-\d\d-\d\dT[\d:.]+Z$/ },
+      disk_free_bytes: Number,
+      disk_reserve_bytes: 2 ** 52,
+    });
+  },
+);
+
+t.test(
+  'a full disk under spool and embedded PostgreSQL: all that was acknowledged is stored, and the door opens once there is room',
+  async (t) => {
+    const dataDir = await temporaryDirectory(t);
+    // PostgreSQL's own account has to get through.
+    await chmod(dataDir, 0o711);
+    const unmount = await mountSmallDisk(dataDir, 160);
+    if (unmount === null) {
+      t.comment('this user may not mount a small file system: not tested');
+      return;
+    }
+    t.teardown(unmount);
+    const reserve = 64 * 2 ** 20;
+    const env = { DATA_DIR: dataDir, DISK_RESERVE_BYTES: String(reserve), BACKUP_INTERVAL_DAYS: '0' };
+    const service = await openService(await configOf(t, env), silent, ignore);
+    t.teardown(() => service.stop());
+    const url = await service.app.listen({ port: 0 });
+    t.ok(await flush(url, 60), 'PostgreSQL is there');
+    const { bavail, bsize } = await statfs(dataDir);
+    const filler = join(dataDir, 'filler');
+    await writeFile(filler, Buffer.alloc(bavail * bsize - reserve - 4 * 2 ** 20));
+
+    let sent = 0;
+    const batch = (): object[] =>
+      Array.from({ length: 500 }, () => ({
+        type: 'call',
+        ...call,
+        call_id: `c${sent++}`,
+        raw: { text: 'x'.repeat(500) },
+      }));
+    let acknowledged = 0;
+    const send = async (): Promise<Response> => {
+      const answer = await post(url, '/v1/events', batch());
+      if (answer.status === 202) acknowledged += 500;
+      return answer;
+    };
+    let answer: Response;
+    // What is stored leaves the spool, which makes some room again.
+    do {
+      while ((answer = await send()).status === 202);
+      t.match(await answer.json(), { status: 503, type: 'urn:call-logger:problem:disk_full' });
+      t.ok(await flush(url, 60), 'stored with what is kept free');
+    } while ((answer = await send()).status === 202);
+    t.match(await countsOf(url), { accepted: acknowledged, stored: acknowledged, spooled: 0 });
+    t.ok(acknowledged > 0, `${acknowledged} events`);
+    await rm(filler);
+    t.equal((await post(url, '/v1/events', batch())).status, 202);
+    t.ok(await flush(url, 60));
+  },
+);
 
 t.test(
   'the parts stop in the order door, judging, upkeep, drain, spool, store, each once however often it is asked',

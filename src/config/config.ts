@@ -18,6 +18,8 @@ export interface Config {
   /** 0: the embedded cluster answers on its Unix socket only. */
   readonly embeddedPort: number;
   readonly spoolMaxBytes: number;
+  /** So much of the spool's disk stays free: for an embedded PostgreSQL, which needs it to store what the spool holds. */
+  readonly diskReserveBytes: number;
   readonly batchMaxEvents: number;
   readonly batchMaxWaitMs: number;
   /** 0: the drain is paused, events stay on the spool. */
@@ -60,15 +62,18 @@ const keyVariables: Record<Scope, string> = { ingest: 'INGEST_KEYS', read: 'READ
 export function readConfig(env: Readonly<Record<string, string | undefined>> = process.env): Config {
   const read = new ConfigReader(env);
   const host = read.text('HOST', '127.0.0.1');
+  const databaseUrl = read.postgresUrl('DATABASE_URL');
+  const diskReserve = databaseUrl === undefined ? 256 * MIB : 16 * MIB;
   const config: Config = {
     host,
     port: read.integer('PORT', 3000, 0, 65_535),
     logLevel: read.choice('LOG_LEVEL', 'info', logLevels),
     dataDir: resolve(read.text('DATA_DIR', './data')),
-    databaseUrl: read.postgresUrl('DATABASE_URL'),
+    databaseUrl,
     directDatabaseUrl: read.postgresUrl('DIRECT_DATABASE_URL'),
     embeddedPort: read.integer('EMBEDDED_PORT', 0, 0, 65_535),
     spoolMaxBytes: read.integer('SPOOL_MAX_BYTES', 1024 * MIB, MIB, Number.MAX_SAFE_INTEGER),
+    diskReserveBytes: read.integer('DISK_RESERVE_BYTES', diskReserve, 0, Number.MAX_SAFE_INTEGER),
     batchMaxEvents: read.integer('BATCH_MAX_EVENTS', 2_000, 1, 10_000),
     batchMaxWaitMs: read.integer('BATCH_MAX_WAIT_MS', 20, 0, 60_000),
     drainConcurrency: read.integer('DRAIN_CONCURRENCY', 2, 0, 32),

@@ -17,8 +17,8 @@ export type { CallRow, Outcome, Readiness, ServiceStatus, StoredCall };
 export interface Intake {
   /**
    * Resolves once all records are synced to disk; they are appended all or none.
-   * Rejects with an error whose `code` is SPOOL_FULL, SPOOL_FAILED or SPOOL_CLOSED, or whose `name` is SpoolFullError,
-   * SpoolFailedError or SpoolClosedError, perhaps with `retryAfterS` (seconds).
+   * Rejects with an error whose `code` is SPOOL_FULL or DISK_FULL, with a `detail` for the sender, SPOOL_BUSY, SPOOL_FAILED
+   * or SPOOL_CLOSED, perhaps with `retryAfterS` (seconds).
    */
   append(records: readonly Uint8Array[]): Promise<unknown>;
   /**
@@ -71,7 +71,7 @@ export interface ExportSource {
 
 export interface StatusSource {
   /** Numbers of one tick. */
-  status(): ServiceStatus;
+  status(): Promise<ServiceStatus>;
   readiness(): Readiness;
 }
 

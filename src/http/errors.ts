@@ -1,5 +1,6 @@
 /** Everything the door can answer that is not a success: one table, and one way from any error into it. */
 import type { FastifyError } from 'fastify';
+import { errorCode } from '../lib/errors.js';
 
 /** code → status and title. The code is part of the `type` URI; clients may branch on it, so codes never change. */
 export const PROBLEMS = {
@@ -44,6 +45,7 @@ export const PROBLEMS = {
   backup_failed: [500, 'The backup failed'],
   busy: [503, 'Too many request bodies are in flight'],
   spool_full: [503, 'The spool is full'],
+  disk_full: [503, 'The disk is full'],
   spool_failed: [503, 'Events cannot be written to disk'],
   spool_closed: [503, 'The service is stopping'],
   stopping: [503, 'The service is stopping'],
@@ -121,15 +123,14 @@ export function problemType(code: ProblemCode): string {
   return `urn:call-logger:problem:${code}`;
 }
 
-/** Errors that other rooms and the framework throw, by their `code` or else their `name`. */
+/** Errors that other rooms and the framework throw, by their `code`. */
 const foreignErrors: Readonly<Record<string, ProblemCode>> = {
   JUDGING_FAILED: 'busy',
   SPOOL_FULL: 'spool_full',
+  SPOOL_BUSY: 'busy',
+  DISK_FULL: 'disk_full',
   SPOOL_FAILED: 'spool_failed',
   SPOOL_CLOSED: 'spool_closed',
-  SpoolFullError: 'spool_full',
-  SpoolFailedError: 'spool_failed',
-  SpoolClosedError: 'spool_closed',
   STORE_UNAVAILABLE: 'store_unavailable',
   TASK_BUSY: 'task_busy',
   BACKUP_GONE: 'backup_not_found',
@@ -154,10 +155,11 @@ const foreignErrors: Readonly<Record<string, ProblemCode>> = {
 export function toProblem(error: unknown): Problem {
   if (error instanceof Problem) return error;
   if (!(error instanceof Error)) return new Problem('internal', { cause: error });
-  const named = 'code' in error && typeof error.code === 'string' ? error.code : error.name;
+  const named = errorCode(error) ?? '';
   const code = Object.hasOwn(foreignErrors, named) ? foreignErrors[named] : undefined;
   if (code === 'unsupported_media_type') return unsupportedMediaType('application/json', error);
   if (code === 'task_busy') return taskBusy(error);
+  if (code === 'spool_full' || code === 'disk_full') return full(code, error);
   if (code !== undefined) return new Problem(code, { headers: retryAfter(error), cause: error });
   if (isClientError(error)) return new Problem('invalid_request', { cause: error });
   return new Problem('internal', { cause: error });
@@ -177,6 +179,12 @@ function taskBusy(error: Error): Problem {
   const task = 'task' in error && typeof error.task === 'string' ? error.task : 'task of this kind';
   const detail = `A ${task} is running already, here or beside another replica; the runs tell since when.`;
   return new Problem('task_busy', { detail, cause: error });
+}
+
+/** Says how much is left, as the spool puts it. */
+function full(code: 'spool_full' | 'disk_full', error: Error): Problem {
+  const detail = 'detail' in error && typeof error.detail === 'string' ? { detail: error.detail } : {};
+  return new Problem(code, { ...detail, headers: retryAfter(error), cause: error });
 }
 
 function retryAfter(error: Error): Record<string, string> {

@@ -6,8 +6,13 @@ export interface DiskSpace {
   readonly sizeBytes: number;
 }
 
-/** Of the file system that holds the directory; rejects with the system's error. */
-export async function diskSpace(directory: string): Promise<DiskSpace> {
-  const { bavail, blocks, bsize } = await statfs(directory);
-  return { freeBytes: bavail * bsize, sizeBytes: blocks * bsize };
+/** Of the file system that holds the directory; null when it does not tell. */
+export async function diskSpace(directory: string): Promise<DiskSpace | null> {
+  try {
+    const { bavail, blocks, bsize } = await statfs(directory);
+    // Some that are not of this machine say 0 to everything.
+    return blocks === 0 ? null : { freeBytes: bavail * bsize, sizeBytes: blocks * bsize };
+  } catch {
+    return null;
+  }
 }

@@ -11,7 +11,7 @@ export type { DiskFacts, Facts };
 
 export interface MetricsSources {
   readonly facts: () => Facts;
-  /** Of the disk under DATA_DIR; null when it does not tell. */
+  /** Of the disk under the spool; null when it does not tell. */
   readonly disk: () => Promise<DiskFacts | null>;
 }
 
@@ -42,8 +42,8 @@ export class Metrics {
   async text(sources: MetricsSources): Promise<string> {
     const disk = await sources.disk();
     // From here on nothing else gets its turn until every number is taken, so that the account balances on the page.
-    const { ready, spool, drain, store, upkeep, backupIntervalDays } = sources.facts();
-    this.#process.set(ready, disk);
+    const { ready, spool, drain, store, upkeep, backupIntervalDays, diskReserveBytes } = sources.facts();
+    this.#process.set(ready, disk, diskReserveBytes);
     this.spool.set(spool);
     this.drain.set(drain);
     this.#store.set(store);

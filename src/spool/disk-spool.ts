@@ -13,7 +13,7 @@ const CACHE_BYTES = 8 * 1024 * 1024;
 
 type DiskSpoolOptions = Pick<
   WriterSurroundings,
-  'files' | 'directory' | 'maxBytes' | 'segmentBytes' | 'clock' | 'onFault' | 'onCommit'
+  'files' | 'directory' | 'maxBytes' | 'segmentBytes' | 'diskReserveBytes' | 'clock' | 'onFault' | 'onCommit'
 >;
 
 export interface DiskSpoolParts {
@@ -104,7 +104,8 @@ export class DiskSpool implements Spool {
       limitBytes: this.#options.maxBytes,
       oldestAgeS: oldestMs === undefined ? null : Math.max(0, (this.#options.clock() - oldestMs) / 1000),
       state: this.#state(),
-      lastError,
+      lastError: lastError?.message ?? null,
+      lastErrorAtMs: lastError?.atMs ?? null,
     };
   }
 

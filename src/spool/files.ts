@@ -1,6 +1,7 @@
 import { open, readdir, rename, rm } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { lockDirectory } from '../lib/directory-lock.js';
+import { diskSpace } from '../lib/disk-space.js';
 import { makeDirectory, syncDirectory } from '../lib/durable-files.js';
 
 /** All that the spool wants from a file. Methods reject with the system's error. */
@@ -33,6 +34,8 @@ export interface SpoolFiles {
   remove(path: string): Promise<void>;
   /** After it what was created, renamed and removed in the directory survives a loss of power. */
   syncDirectory(directory: string): Promise<void>;
+  /** What is left on the disk of the directory; Infinity when it does not tell. Never rejects. */
+  freeBytes(directory: string): Promise<number>;
 }
 
 class NodeFile implements SpoolFile {
@@ -73,6 +76,7 @@ export const nodeFiles: SpoolFiles = {
   rename,
   remove: (path) => rm(path),
   syncDirectory,
+  freeBytes: async (directory) => (await diskSpace(directory))?.freeBytes ?? Infinity,
 };
 
 /** Writes the whole buffer, however short the single writes are. */

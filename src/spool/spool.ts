@@ -4,10 +4,11 @@
  * CONSTRAINTS
  *   one append             1–10,000 records, ≤ 16 MiB each and 56 MiB in all; all of it is accepted or none
  *   one group              all appends that wait, up to 4 MiB (or one larger append): one write, one fdatasync
- *   waiting in memory      ≤ 64 MiB of appends; beyond it SpoolFullError at once
+ *   waiting in memory      ≤ 64 MiB of appends; beyond it SpoolBusyError at once
  *   one segment            `segmentBytes` (default: the lesser of 16 MiB and an eighth of `maxBytes`), larger only for
  *                          one append that alone exceeds it; ≤ 2^20 records
  *   all segments           `maxBytes` of files (a header and a seal more while one is being replaced)
+ *   the disk               of it, `diskReserveBytes` stay free: no append takes of them
  *   reading                from a cache of the last 8 MiB, else from the files in pieces of 256 KiB (or one record)
  *   opening                reads a header and a seal of each segment; only the newest it scans, and writes again if it was
  *                          not sealed
@@ -58,13 +59,14 @@
  * whoever drains knows by spool id and sequence what it has done already.
  *
  * FAILURES
- *   ENOSPC, EDQUOT         cut back to the last synced length, SpoolFullError to the group, open for the next append;
+ *   ENOSPC, EDQUOT         cut back to the last synced length, DiskFullError to the group, open for the next append;
  *                          at opening: opens, and makes its segment with the first append that finds room
- *   EMFILE, ENFILE         where a new segment is needed: refused and retried in the same way
+ *   EMFILE, ENFILE         where a new segment is needed: SpoolBusyError, and retried in the same way
  *                          A segment that could not be made is emptied before it is removed: its name may come back in
  *                          a crash, and its header would hide what its predecessor took afterwards.
  *   limit reached          SpoolFullError, until enough segments are released; a wholly released segment that is still
  *                          being written is replaced so that it can go
+ *   reserve reached        DiskFullError, until there is room on the disk again, whoever makes it
  *   any error of fdatasync, any other error of a write, a truncation that fails
  *                          fail-stop: SpoolFailedError to this group and to all after it. What was synced before can
  *                          still be read and released. Only opening it anew (a restart) ends this state: after a failed
@@ -101,7 +103,15 @@ import type { SpoolFiles } from './files.js';
 import { recover } from './recovery.js';
 import type { OnCommit, OnFault, Spool } from './types.js';
 
-export { SpoolClosedError, SpoolFailedError, SpoolFormatError, SpoolFullError } from './errors.js';
+export {
+  DiskFullError,
+  NoRoomError,
+  SpoolBusyError,
+  SpoolClosedError,
+  SpoolFailedError,
+  SpoolFormatError,
+  SpoolFullError,
+} from './errors.js';
 export { DirectoryInUseError } from '../lib/directory-lock.js';
 export type { AppendReceipt, Spool, SpoolFault, SpoolReader, SpoolRecord, SpoolStats } from './types.js';
 
@@ -117,6 +127,8 @@ export interface SpoolOptions {
   readonly maxBytes: number;
   /** Size at which a segment is followed by another, 4 KiB to 1 GiB. */
   readonly segmentBytes?: number;
+  /** So much of the disk stays free for others; 0, the default: none of it. */
+  readonly diskReserveBytes?: number;
   /** The file system; by default the machine's. */
   readonly files?: SpoolFiles;
   /** Milliseconds since 1970. */
@@ -135,17 +147,19 @@ export interface SpoolOptions {
  */
 export async function openSpool(options: SpoolOptions): Promise<Spool> {
   const { directory, maxBytes, files = nodeFiles, clock = Date.now } = options;
-  const { onFault = () => undefined, onCommit = () => undefined } = options;
+  const { diskReserveBytes = 0, onFault = () => undefined, onCommit = () => undefined } = options;
   const segmentBytes = options.segmentBytes ?? Math.min(DEFAULT_SEGMENT_BYTES, Math.floor(maxBytes / 8));
   requireInteger('maxBytes', maxBytes, MIN_BYTES, Number.MAX_SAFE_INTEGER);
   requireInteger('segmentBytes', segmentBytes, MIN_SEGMENT_BYTES, MAX_SEGMENT_BYTES);
+  requireInteger('diskReserveBytes', diskReserveBytes, 0, Number.MAX_SAFE_INTEGER);
 
   await files.makeDirectory(directory);
   const lock = await files.lock(directory);
   try {
     const ages = new Ages();
     const recovered = await recover({ files, directory, clock, onFault, ages });
-    const settings = { files, directory, maxBytes, segmentBytes, clock, onFault, onCommit };
+    const limits = { maxBytes, segmentBytes, diskReserveBytes };
+    const settings = { files, directory, ...limits, clock, onFault, onCommit };
     const spool = new DiskSpool(settings, { recovered, ages, lock });
     await spool.open();
     return spool;

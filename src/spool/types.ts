@@ -32,7 +32,9 @@ export interface SpoolStats {
   readonly oldestAgeS: number | null;
   /** 'full': an append was refused for want of room a moment ago and none has succeeded since. */
   readonly state: 'open' | 'full' | 'failed' | 'closed';
+  /** Of the writer; null again once an append succeeds. */
   readonly lastError: string | null;
+  readonly lastErrorAtMs: number | null;
 }
 
 export interface SpoolReader {
@@ -58,7 +60,7 @@ export interface Spool {
   readonly firstHeld: number;
   /**
    * All or none; resolves after fdatasync; the order of calls is the order of sequences. The bytes must not be changed
-   * before it settles; the array may. Rejects with SpoolFullError, SpoolFailedError, SpoolClosedError, or RangeError (none, or over
+   * before it settles; the array may. Rejects with NoRoomError, SpoolFailedError, SpoolClosedError, or RangeError (none, or over
    * 10,000 records, over 16 MiB in one, over 56 MiB in all).
    */
   append(records: readonly Uint8Array[]): Promise<AppendReceipt>;

@@ -1,9 +1,21 @@
 import { setImmediate, setTimeout } from 'node:timers/promises';
-import { messageOf } from '../lib/errors.js';
+import { bytesInWords } from '../lib/bytes.js';
+import { errorCode, messageOf } from '../lib/errors.js';
 import { EventLoopLoad } from '../lib/event-loop-load.js';
 import { ActiveSegment } from './active-segment.js';
 import type { Ages } from './ages.js';
-import { isOutOfRoom, SpoolClosedError, SpoolFailedError, SpoolFullError } from './errors.js';
+import { DiskRoom } from './disk-room.js';
+import {
+  DiskFullError,
+  isOutOfHandles,
+  isOutOfRoom,
+  type NoRoomError,
+  RETRY_AFTER_S,
+  SpoolBusyError,
+  SpoolClosedError,
+  SpoolFailedError,
+  SpoolFullError,
+} from './errors.js';
 import type { SpoolFiles } from './files.js';
 import { encodeGroup, spaceOf } from './group.js';
 import type { PendingAppend } from './group.js';
@@ -23,14 +35,13 @@ const SMALL_GROUP_APPENDS = 16;
 const COMPANY_WITHIN_MS = 1;
 const COMPANY_WAIT_MS = 1;
 const BUSY_SHARE = 0.6;
-/** What a refused sender is told, in seconds: a drain at work frees a segment in less. */
-const RETRY_AFTER_S = 5;
 
 export interface WriterSurroundings {
   readonly files: SpoolFiles;
   readonly directory: string;
   readonly maxBytes: number;
   readonly segmentBytes: number;
+  readonly diskReserveBytes: number;
   readonly clock: () => number;
   readonly onFault: OnFault;
   readonly onCommit: OnCommit;
@@ -42,10 +53,16 @@ export interface WriterSurroundings {
   readonly onSynced: () => void;
 }
 
+interface WriterFailure {
+  readonly message: string;
+  readonly atMs: number;
+}
+
 /** Puts appends on the disk, one group after the other. Everything that touches the active segment happens in its one loop. */
 export class Writer {
   identity: Identity;
-  lastError: string | null = null;
+  lastError: WriterFailure | null = null;
+  readonly #room: DiskRoom;
   #active: ActiveSegment | null = null;
   #nextBase: number;
   readonly #appends: PendingAppend[] = [];
@@ -67,6 +84,7 @@ export class Writer {
   ) {
     this.identity = identity;
     this.#nextBase = nextBase;
+    this.#room = new DiskRoom(around.files, around.directory, around.diskReserveBytes);
   }
 
   get failed(): boolean {
@@ -80,13 +98,14 @@ export class Writer {
     );
   }
 
-  /** Makes the first segment of this opening; without room for it the first append will. */
+  /** Makes the first segment of this opening; without room for it the first append will. Says it when there is no room for more. */
   async open(): Promise<void> {
     try {
       await this.#roll();
+      if (!(await this.#room.has(0))) this.#refuse(this.#diskFull(0));
     } catch (error) {
       if (!isOutOfRoom(error)) throw error;
-      this.#refuse(`no room for a new segment: ${messageOf(error)}`, error);
+      this.#refuse(await this.#outOfRoom(error));
     }
   }
 
@@ -96,7 +115,9 @@ export class Writer {
       if (this.#closing) throw new SpoolClosedError();
       const space = spaceOf(records);
       if (this.#waitingBytes + space > MAX_WAITING_BYTES) {
-        throw this.#refuse(`${this.#waitingBytes} bytes already wait for the disk`);
+        throw this.#refuse(
+          new SpoolBusyError(`${bytesInWords(this.#waitingBytes)} of events wait for the disk already.`),
+        );
       }
       this.#waitingBytes += space;
       // A copy of the list: what was measured is what gets written, whatever the caller does with its own.
@@ -168,10 +189,9 @@ export class Writer {
   async #commit(): Promise<void> {
     const group: PendingAppend[] = [];
     try {
-      if (!(await this.#makeRoomForFirst())) {
-        this.#rejectFirst(
-          this.#refuse(`the spool holds ${this.around.segments.bytes} of ${this.around.maxBytes} bytes`),
-        );
+      const lack = await this.#makeRoomForFirst();
+      if (lack) {
+        this.#rejectFirst(this.#refuse(lack));
         return;
       }
       group.push(...this.#takeGroup());
@@ -181,7 +201,7 @@ export class Writer {
         this.#fail(error, group);
         return;
       }
-      const refusal = this.#refuse(`no room on the disk: ${messageOf(error)}`, error);
+      const refusal = this.#refuse(await this.#outOfRoom(error));
       if (group.length === 0) this.#rejectFirst(refusal);
       this.#settle(group, ({ reject }) => {
         reject(refusal);
@@ -189,20 +209,48 @@ export class Writer {
     }
   }
 
-  /** After it, if true, the first append fits into the active segment and under the limit. */
-  async #makeRoomForFirst(): Promise<boolean> {
-    const { segments, reclaimer, maxBytes } = this.around;
-    const first = this.#appends[0];
-    if (!first) return false;
+  /** After it, unless it says what is lacking, the first append fits into the active segment, under the limit and on the disk. */
+  async #makeRoomForFirst(): Promise<NoRoomError | null> {
+    const [first] = this.#appends;
+    if (!first) return null;
     const fits = () => this.#fitsSegment(first.space, first.records.length);
-    const overhead = () => (fits() ? 0 : HEADER_BYTES + SEAL_BYTES);
-    if (segments.bytes + first.space + overhead() > maxBytes) {
+    const need = () => first.space + (fits() ? 0 : HEADER_BYTES + SEAL_BYTES);
+    if (await this.#lackFor(need())) {
       await this.#replaceReleasedSegment();
-      await reclaimer.run();
+      await this.around.reclaimer.run();
     }
-    if (segments.bytes + first.space + overhead() > maxBytes) return false;
-    if (!fits()) await this.#roll();
-    return true;
+    const lack = await this.#lackFor(need());
+    if (!lack && !fits()) await this.#roll();
+    return lack;
+  }
+
+  async #lackFor(bytes: number): Promise<NoRoomError | null> {
+    const { segments, maxBytes } = this.around;
+    if (segments.bytes + bytes > maxBytes) {
+      const held = `The spool holds ${bytesInWords(segments.bytes)} of ${bytesInWords(maxBytes)}`;
+      return new SpoolFullError(
+        `${held} (SPOOL_MAX_BYTES), which leaves no room for ${bytesInWords(bytes)}.`,
+      );
+    }
+    return (await this.#room.has(bytes)) ? null : this.#diskFull(bytes);
+  }
+
+  #diskFull(bytes: number): DiskFullError {
+    const { freeBytes, reserveBytes } = this.#room;
+    const free = `The disk of the spool has ${bytesInWords(freeBytes)} free`;
+    const kept = `DISK_RESERVE_BYTES keeps ${bytesInWords(reserveBytes)} free`;
+    const lack = bytes > 0 ? `, which leaves no room for ${bytesInWords(bytes)}` : '';
+    return new DiskFullError(`${free}; ${kept}${lack}.`);
+  }
+
+  async #outOfRoom(cause: unknown): Promise<NoRoomError> {
+    if (isOutOfHandles(cause)) return new SpoolBusyError('Too many files are open.', { cause });
+    await this.#room.look();
+    const { freeBytes } = this.#room;
+    // There may be much: a quota, or the number of files, is a limit too.
+    const free = freeBytes < Infinity ? ` with ${bytesInWords(freeBytes)} free` : '';
+    const detail = `The disk of the spool took no more${free} (${errorCode(cause) ?? '?'}).`;
+    return new DiskFullError(detail, { cause });
   }
 
   /** Whether so much more goes into the active segment; into an empty one goes anything. */
@@ -223,6 +271,7 @@ export class Writer {
       const fits =
         nextSpace <= GROUP_BYTES &&
         this.around.segments.bytes + nextSpace <= this.around.maxBytes &&
+        nextSpace <= this.#room.spareBytes &&
         this.#active !== null &&
         this.#active.segment.dataEnd + nextSpace + SEAL_BYTES <= this.around.segmentBytes &&
         this.#active.segment.count + nextRecords <= MAX_SEGMENT_RECORDS;
@@ -244,6 +293,7 @@ export class Writer {
     const timeMs = Math.max(0, Math.floor(clock()));
     const bytes = await encodeGroup(group, active.header.salt, first, timeMs);
     const startedAt = performance.now();
+    this.#room.took(bytes.length);
     await active.write(bytes);
     const seconds = (performance.now() - startedAt) / 1000;
 
@@ -342,11 +392,12 @@ export class Writer {
     }
   }
 
-  #refuse(message: string, error?: unknown): SpoolFullError {
+  #refuse(refusal: NoRoomError): NoRoomError {
+    const { message, cause: error } = refusal;
     if (!this.full) this.around.onFault({ kind: 'full', message, error });
     this.#refusedAtMs = this.around.clock();
-    this.lastError = message;
-    return new SpoolFullError(message, RETRY_AFTER_S, { cause: error });
+    this.lastError = { message, atMs: this.#refusedAtMs };
+    return refusal;
   }
 
   /** From here on nothing is accepted. */
@@ -356,7 +407,7 @@ export class Writer {
     });
     if (!this.#failure) this.around.onFault({ kind: 'failed', message: failure.message, error });
     this.#failure ??= failure;
-    this.lastError = failure.message;
+    this.lastError = { message: failure.message, atMs: this.around.clock() };
     this.#settle([...group, ...this.#appends.splice(0)], ({ reject }) => {
       reject(failure);
     });

@@ -1,6 +1,5 @@
 /** What upkeep did and will do, for the status. */
 import type pg from 'pg';
-import { diskSpace } from '../lib/disk-space.js';
 import type { UtcTime } from '../lib/time.js';
 import { utcTimeFromMs } from '../lib/time.js';
 import type { Jobs, Plan } from './jobs.js';
@@ -21,23 +20,19 @@ export interface Overview {
     readonly lastError: string | null;
   };
   readonly lastRuns: readonly LastRun[];
-  readonly diskFreeBytes: number | null;
 }
 
 export const NOTHING_KNOWN: Overview = {
   cleanup: { nextMs: null, last: null },
   backup: { nextMs: null, lastGoodMs: null, lastVerifiedMs: null, lastError: null },
   lastRuns: [],
-  diskFreeBytes: null,
 };
 
-/** @param dataDir on the disk whose free space counts */
-export async function readOverview(keeping: Keeping, jobs: Jobs, dataDir: string): Promise<Overview> {
+export async function readOverview(keeping: Keeping, jobs: Jobs): Promise<Overview> {
   const { pool } = keeping;
   const [lastCleanup] = await listRuns(pool, { task: 'cleanup', limit: 1 });
   const { lastGoodMs } = await backupPast(keeping);
   const lastRuns = await readLastRuns(pool);
-  const { freeBytes } = await diskSpace(dataDir);
   return {
     cleanup: { nextMs: await jobs.cleanup.dueAt(), last: lastCleanup ?? null },
     backup: {
@@ -47,7 +42,6 @@ export async function readOverview(keeping: Keeping, jobs: Jobs, dataDir: string
       lastError: await lastError(pool),
     },
     lastRuns,
-    diskFreeBytes: freeBytes,
   };
 }
 
@@ -70,7 +64,7 @@ async function lastError(pool: pg.Pool): Promise<string | null> {
 export type ScheduleStatus = Readonly<Record<string, unknown>>;
 
 export function scheduleStatus(
-  { cleanup, backup, diskFreeBytes }: Overview,
+  { cleanup, backup }: Overview,
   plan: Plan & { readonly backupKeep: number },
   nowMs: number,
 ): ScheduleStatus {
@@ -87,7 +81,6 @@ export function scheduleStatus(
       last_verified_age_s: ageOf(lastVerifiedMs, nowMs),
       last_error: lastError,
     },
-    disk_free_bytes: diskFreeBytes,
     retention_days: plan.retentionDays,
     dead_letter_retention_days: plan.deadLetterRetentionDays,
   };

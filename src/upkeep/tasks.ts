@@ -20,6 +20,8 @@ export interface Keeping extends Runner {
   readonly target: ConnectionTarget;
   readonly catalogue: BackupCatalogue;
   readonly backupKeep: number;
+  /** So much of the disk of the backups stays free. */
+  readonly diskReserveBytes: number;
   /** An empty database for verification; undefined: one is made and dropped. */
   readonly verifyDatabaseUrl: string | undefined;
   readonly serviceVersion: string;
@@ -87,7 +89,7 @@ export interface BackupOrder extends Order {
 
 /** @throws TaskBusyError, NotDueError, and what writing the backup throws */
 export function backup(keeping: Keeping, order: BackupOrder): Promise<Manifest> {
-  const { pool, catalogue, serviceVersion, now } = keeping;
+  const { pool, catalogue, diskReserveBytes, serviceVersion, now } = keeping;
   const { trigger, isDue, prune, onStart = ignore, onProgress = ignore } = order;
   const id = newBackupId(now());
   return runExclusively(
@@ -97,7 +99,7 @@ export function backup(keeping: Keeping, order: BackupOrder): Promise<Manifest> 
       onStart(id);
       const { directory } = catalogue;
       const result = await writeBackup({
-        ...{ pool, directory, id, trigger, serviceVersion, signal, onProgress, now },
+        ...{ pool, directory, diskReserveBytes, id, trigger, serviceVersion, signal, onProgress, now },
       });
       const { bytes, rows } = result;
       return { result, detail: { bytes, rows, removed: prune ? await removeOld(keeping) : [] } };
@@ -115,7 +117,7 @@ const PROBLEMS_KEPT = 20;
 
 /** @throws TaskBusyError, NotDueError, NoSuchBackupError, CannotVerifyError, and what PostgreSQL says */
 export function verify(keeping: Keeping, order: VerifyOrder): Promise<Verification> {
-  const { pool, target, catalogue, verifyDatabaseUrl: url, now } = keeping;
+  const { pool, target, catalogue, diskReserveBytes, verifyDatabaseUrl: url, now } = keeping;
   const { id, trigger, isDue, onProgress = ignore } = order;
   return runExclusively(
     keeping,
@@ -125,7 +127,8 @@ export function verify(keeping: Keeping, order: VerifyOrder): Promise<Verificati
         url === undefined
           ? ({ kind: 'beside', pool, target } as const)
           : ({ kind: 'given', target: { connectionString: url } } as const);
-      const result = await verifyBackup({ catalogue, id, scratch, signal, onProgress, now });
+      const request = { catalogue, id, scratch, diskReserveBytes, signal, onProgress, now };
+      const result = await verifyBackup(request);
       const { ok, problems, rows } = result;
       // The one that was kept until now for being the last that was verified may go.
       const removed = ok ? await removeOld(keeping) : [];

@@ -49,10 +49,10 @@ import {
 } from './tasks.js';
 
 export interface UpkeepOptions extends Plan {
-  /** On the disk whose free space is told. */
-  readonly dataDir: string;
   readonly backupDirectory: string;
   readonly backupKeep: number;
+  /** So much of the disk of the backups stays free. */
+  readonly diskReserveBytes: number;
   readonly verifyDatabaseUrl: string | undefined;
   readonly serviceVersion: string;
   /** Sets records down on the spool: the way of replayed dead letters. */
@@ -86,11 +86,11 @@ export class Upkeep {
   start(pool: pg.Pool, target: ConnectionTarget): void {
     const { signal } = this.#stopping;
     if (this.#keeping !== undefined || signal.aborted) return;
-    const { log, backupKeep, verifyDatabaseUrl, serviceVersion } = this.options;
+    const { log, backupKeep, diskReserveBytes, verifyDatabaseUrl, serviceVersion } = this.options;
     const now = (): number => this.#clock.now();
     const keeping: Keeping = {
-      ...{ pool, target, log, now, signal, backupKeep, verifyDatabaseUrl, serviceVersion },
-      catalogue: this.#catalogue,
+      ...{ pool, target, log, now, signal, verifyDatabaseUrl, serviceVersion },
+      ...{ catalogue: this.#catalogue, backupKeep, diskReserveBytes },
     };
     const jobs = jobsOf(keeping, this.options, now());
     this.#keeping = keeping;
@@ -280,7 +280,7 @@ export class Upkeep {
 
   async #look(): Promise<void> {
     if (this.#keeping === undefined || this.#jobs === undefined) return;
-    this.#overview = await readOverview(this.#keeping, this.#jobs, this.options.dataDir);
+    this.#overview = await readOverview(this.#keeping, this.#jobs);
   }
 
   async #run<T>(work: (keeping: Keeping) => Promise<T>): Promise<T> {

@@ -24,6 +24,7 @@ t.test('without any variable the documented defaults hold, and an empty one coun
     directDatabaseUrl: undefined,
     embeddedPort: 0,
     spoolMaxBytes: 2 ** 30,
+    diskReserveBytes: 256 * 2 ** 20,
     batchMaxEvents: 2_000,
     batchMaxWaitMs: 20,
     drainConcurrency: 2,
@@ -41,12 +42,23 @@ t.test('without any variable the documented defaults hold, and an empty one coun
   t.strictSame(readConfig({ HOST: '', PORT: ' ', DATABASE_URL: '' }), defaults);
 });
 
+t.test(
+  'the reserve on the disk is large beside an embedded PostgreSQL, small without one, or none',
+  async (t) => {
+    const DATABASE_URL = 'postgres://127.0.0.1/x';
+    t.equal(readConfig({ DATABASE_URL }).diskReserveBytes, 16 * 2 ** 20);
+    t.equal(readConfig({ DATABASE_URL, DISK_RESERVE_BYTES: '12345' }).diskReserveBytes, 12_345);
+    t.equal(readConfig({ DISK_RESERVE_BYTES: '0' }).diskReserveBytes, 0);
+  },
+);
+
 t.test('every bad variable is named in one error', async (t) => {
   const bad = {
     PORT: '65536',
     LOG_LEVEL: 'loud',
     EMBEDDED_PORT: '-1',
     SPOOL_MAX_BYTES: '1GiB',
+    DISK_RESERVE_BYTES: '1%',
     BATCH_MAX_EVENTS: '0',
     BATCH_MAX_WAIT_MS: '1.5',
     DRAIN_CONCURRENCY: '1e1',

@@ -124,10 +124,20 @@ export function uncheckedApp(
     statistics: { statistics: async () => ({ groups: [], groupsFound: 0, total: {} }) },
     exports: { openExport: async () => someExport() },
     status: {
-      status: () => ({
-        spool: { id: 'b6d2', events: 1, bytes: 2, oldest_age_s: 0.25, limit_bytes: 3 },
-        drain: { state: 'running', last_error: null },
+      status: async () => ({
+        spool: {
+          id: 'b6d2',
+          events: 1,
+          bytes: 2,
+          oldest_age_s: 0.25,
+          limit_bytes: 3,
+          last_error: null,
+          last_error_at: null,
+        },
+        drain: { state: 'running', last_error: null, last_error_at: null },
         counts: { accepted: 5, stored: 2, duplicate: 1, dead_letter: 1, spooled: 1 },
+        disk_free_bytes: null,
+        disk_reserve_bytes: 4,
         store: { state: 'up' },
         schedule: {},
       }),

@@ -15,16 +15,21 @@ export interface UpkeepHouse {
   readonly close: () => Promise<void>;
 }
 
+export interface UpkeepHouseOptions extends Partial<UpkeepOptions>, Pick<PoolOptions, 'silence'> {
+  readonly started?: boolean;
+  /** `backups/` lies inside. */
+  readonly dataDir?: string;
+}
+
 const STOP_WITHIN_MS = 20_000;
 
 export async function openUpkeep(
   t: Teardown,
   url: string,
-  options: Partial<UpkeepOptions> & { readonly started?: boolean } & Pick<PoolOptions, 'silence'> = {},
+  options: UpkeepHouseOptions = {},
 ): Promise<UpkeepHouse> {
-  const { started = true, silence, ...changes } = options;
-  const dataDir = options.dataDir ?? (await temporaryDirectory(t));
-  const directory = join(dataDir, 'backups');
+  const { started = true, silence, dataDir, ...changes } = options;
+  const directory = join(dataDir ?? (await temporaryDirectory(t)), 'backups');
   const pool = createPool(
     { connectionString: url },
     { name: 'upkeep', max: 8, statementTimeoutMs: 0, noticesLeaving: true, ...(silence && { silence }) },
@@ -36,12 +41,12 @@ export async function openUpkeep(
     deadLetterRetentionDays: 90,
     backupIntervalDays: 14,
     backupKeep: 6,
+    diskReserveBytes: 0,
     verifyDatabaseUrl: undefined,
     serviceVersion: '1.2.3',
     append: async () => undefined,
     log: silent,
     ...changes,
-    dataDir,
     backupDirectory: directory,
   });
   const begin = (): void => {

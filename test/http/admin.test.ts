@@ -139,6 +139,7 @@ t.test('a backup is answered as soon as it is under way, or when it is complete'
   for (const [error, status, name] of [
     [new Error('inner words: ENOSPC'), 500, 'backup_failed'],
     [codedError('STORE_UNAVAILABLE'), 503, 'store_unavailable'],
+    [codedError('DISK_FULL', { detail: 'None is free.' }), 503, 'disk_full'],
   ] as const) {
     const finished = Promise.reject<Backup>(error);
     finished.catch(() => undefined);

@@ -334,10 +334,12 @@ t.test('many events', async (t) => {
 t.test(
   'when the spool does not take events the answer is 503 with Retry-After, and tells nothing inner',
   async (t) => {
-    for (const [code, extras, retryAfter] of [
-      ['SPOOL_FULL', { retryAfterS: 4.2 }, '5'],
-      ['SPOOL_FAILED', {}, '1'],
-      ['SPOOL_CLOSED', {}, '1'],
+    for (const [code, extras, retryAfter, detail] of [
+      ['SPOOL_FULL', { retryAfterS: 4.2, detail: 'The spool holds all.' }, '5', 'The spool holds all.'],
+      ['DISK_FULL', { detail: 'None is free.' }, '1', 'None is free.'],
+      ['SPOOL_BUSY', {}, '1', 'Too many request bodies are in flight.'],
+      ['SPOOL_FAILED', {}, '1', 'Events cannot be written to disk.'],
+      ['SPOOL_CLOSED', {}, '1', 'The service is stopping.'],
     ] as const) {
       for (const url of ['/v1/calls', '/v1/events', '/v1/calls?wait=stored', '/v1/events?wait=stored']) {
         const { app, intake, budget } = testApp();
@@ -345,7 +347,8 @@ t.test(
         const answer = await app.inject({ method: 'POST', url, payload: event() });
         t.equal(answer.statusCode, 503);
         t.equal(answer.headers['retry-after'], retryAfter);
-        t.match(answer.json(), { type: `urn:call-logger:problem:${code.toLowerCase()}` });
+        const name = code === 'SPOOL_BUSY' ? 'busy' : code.toLowerCase();
+        t.match(answer.json(), { type: `urn:call-logger:problem:${name}`, detail });
         t.notMatch(answer.payload, /inner words/);
         t.equal(budget.usedBytes, 0);
       }

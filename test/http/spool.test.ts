@@ -8,9 +8,9 @@ import { openSpool, type Spool } from '../../src/spool/spool.js';
 import { someCall, testApp } from '../helpers/app.js';
 
 /** The door before a real spool, without anything behind it. */
-async function house(t: Test, maxBytes: number) {
+async function house(t: Test, maxBytes: number, diskReserveBytes = 0) {
   const directory = await mkdtemp(join(tmpdir(), 'door-'));
-  const spool: Spool = await openSpool({ directory, maxBytes });
+  const spool: Spool = await openSpool({ directory, maxBytes, diskReserveBytes });
   const intake: Intake = {
     append: (records) => spool.append(records),
     appendWatched: async (records) => {
@@ -70,18 +70,37 @@ t.test('the largest body that is allowed fits into one append', async (t) => {
 });
 
 t.test(
-  'a full spool is 503 with Retry-After, a closed one 503, and nothing of a batch is kept',
+  'a full spool is 503 with Retry-After and says how full, a closed one 503, and nothing of a batch is kept',
   async (t) => {
     const { spool, app } = await house(t, 128 * 1024);
     const payload = `${JSON.stringify({ type: 'call', ...someCall() })}\n`.repeat(2_000);
     const full = await app.inject({ method: 'POST', url: '/v1/events', headers: ndjson, payload });
     t.equal(full.statusCode, 503);
     t.ok(Number(full.headers['retry-after']) >= 1);
-    t.match(full.json(), { type: 'urn:call-logger:problem:spool_full' });
+    t.match(full.json(), {
+      type: 'urn:call-logger:problem:spool_full',
+      detail: /^The spool holds \d\.\d KiB of 128\.0 KiB \(SPOOL_MAX_BYTES\), which leaves no room for /,
+    });
     t.equal(spool.stats().accepted, 0);
     await spool.close();
     const closed = await app.inject({ method: 'POST', url: '/v1/calls', payload: someCall() });
     t.equal(closed.statusCode, 503);
     t.match(closed.json(), { type: 'urn:call-logger:problem:spool_closed' });
+  },
+);
+
+t.test(
+  'a disk without more than its reserve is 503 with Retry-After, and says how much is left',
+  async (t) => {
+    const { spool, app } = await house(t, 64 * 1024 * 1024, 2 ** 52);
+    const full = await app.inject({ method: 'POST', url: '/v1/calls', payload: someCall() });
+    t.equal(full.statusCode, 503);
+    t.equal(full.headers['retry-after'], '5');
+    t.match(full.json(), {
+      type: 'urn:call-logger:problem:disk_full',
+      detail:
+        /^The disk of the spool has \d+\.\d MiB free; DISK_RESERVE_BYTES keeps 4294967296\.0 MiB free, /,
+    });
+    t.equal(spool.stats().accepted, 0);
   },
 );

@@ -29,6 +29,7 @@ const facts: Facts = {
     backup: { lastGoodMs: 2_000, lastVerifiedMs: null },
   },
   backupIntervalDays: 14,
+  diskReserveBytes: 3,
 };
 
 /** A page on which everything that can happen has happened. */

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { SpoolClosedError, SpoolFailedError, SpoolFullError } from '../../src/spool/spool.js';
+import { DiskFullError, SpoolBusyError, SpoolClosedError, SpoolFailedError } from '../../src/spool/spool.js';
 import { bytesOf, openOn, readAll, settled, texts } from './helpers.js';
 import { MemoryDisk, systemError } from './memory-disk.js';
 
@@ -115,7 +115,7 @@ t.test('short writes are carried on', async (t) => {
 for (const code of ['ENOSPC', 'EDQUOT']) {
   t.test(`${code} refuses the group, leaves nothing of it, and passes by itself`, async (t) => {
     const disk = new MemoryDisk();
-    const { spool, faults } = await openOn(disk);
+    const { spool, faults } = await openOn(disk, { clock: () => 5_000 });
     await spool.append(bytesOf('before'));
     let writes = 0;
     disk.onCall = ({ operation, length }) => {
@@ -125,12 +125,17 @@ for (const code of ['ENOSPC', 'EDQUOT']) {
       throw systemError(code);
     };
     const refused = [spool.append(bytesOf('lost 1')), spool.append(bytesOf('lost 2', 'lost 3'))];
-    for (const one of refused) await t.rejects(one, { name: 'SpoolFullError', retryAfterS: 5 });
-    t.match(spool.stats(), { state: 'full', lastError: /no room on the disk/, accepted: 1 });
+    const told = {
+      code: 'DISK_FULL',
+      retryAfterS: 5,
+      detail: `The disk of the spool took no more (${code}).`,
+    };
+    for (const one of refused) await t.rejects(one, told);
+    t.match(spool.stats(), { state: 'full', lastError: told.detail, lastErrorAtMs: 5_000, accepted: 1 });
     t.equal(faults.filter(({ kind }) => kind === 'full').length, 1);
     disk.onCall = () => undefined;
     await spool.append(bytesOf('after'));
-    t.match(spool.stats(), { state: 'open', lastError: null, accepted: 2 });
+    t.match(spool.stats(), { state: 'open', lastError: null, lastErrorAtMs: null, accepted: 2 });
     t.same(texts(await readAll(spool)), ['before', 'after']);
     t.same(texts(await readAll((await openOn(disk.killed())).spool)), ['before', 'after']);
   });
@@ -152,7 +157,7 @@ t.test(
       ['full', 'seal', 'full'],
     );
     t.same(texts(await readAll(spool)), ['kept']);
-    await t.rejects(spool.append(bytesOf('no')), SpoolFullError);
+    await t.rejects(spool.append(bytesOf('no')), DiskFullError);
     spool.release(1, before.syncedThrough);
     await settled();
     t.equal(full.segmentNames().length, 1, 'the newest name is kept: it tells which sequences were used');
@@ -170,7 +175,7 @@ t.test('running out of file handles refuses and passes by itself', async (t) => 
   disk.onCall = ({ operation }) => {
     if (operation === 'create') throw systemError('EMFILE');
   };
-  await t.rejects(spool.append([Buffer.alloc(3000)]), SpoolFullError);
+  await t.rejects(spool.append([Buffer.alloc(3000)]), SpoolBusyError);
   disk.onCall = () => undefined;
   await spool.append([Buffer.alloc(3000)]);
   t.equal((await readAll(spool)).length, 2);
@@ -228,9 +233,15 @@ t.test('at its limit it refuses, and takes again by itself once segments are rel
   const { spool } = await openOn(disk, { maxBytes: 65_536 });
   const record = Buffer.alloc(1000);
   let accepted = 0;
-  await t.rejects(async () => {
-    for (; accepted < 100; accepted++) await spool.append([record]);
-  }, SpoolFullError);
+  await t.rejects(
+    async () => {
+      for (; accepted < 100; accepted++) await spool.append([record]);
+    },
+    {
+      code: 'SPOOL_FULL',
+      detail: /^The spool holds 6\d\.\d KiB of 64\.0 KiB \(SPOOL_MAX_BYTES\).* 1\.0 KiB\.$/,
+    },
+  );
   t.ok(accepted > 50, `${accepted} records of 1000 bytes in 64 KiB`);
   t.ok(spool.stats().bytes <= 65_536);
   t.match(spool.stats(), { state: 'full', spooled: accepted, limitBytes: 65_536 });
@@ -240,6 +251,75 @@ t.test('at its limit it refuses, and takes again by itself once segments are rel
   spool.release(1, spool.syncedThrough);
   for (let count = 0; count < 50; count++) await spool.append([record]);
   t.equal(spool.stats().accepted, accepted + 51);
+});
+
+const MIB = 2 ** 20;
+const reserve = { maxBytes: 2 ** 30, diskReserveBytes: 256 * MIB };
+
+t.test('what is kept free on the disk is left, and appends go on as soon as there is more', async (t) => {
+  const disk = new MemoryDisk();
+  disk.free = 257 * MIB;
+  const { spool, faults } = await openOn(disk, reserve);
+  await spool.append([Buffer.alloc(MIB - 1000)]);
+  disk.free = 256 * MIB + 500;
+  const refused = await spool.append([Buffer.alloc(1000)]).catch((error: unknown) => error);
+  t.match(refused, {
+    code: 'DISK_FULL',
+    retryAfterS: 5,
+    detail: 'The disk of the spool has 256.0 MiB free; DISK_RESERVE_BYTES keeps 256.0 MiB free.',
+  });
+  t.match(spool.stats(), { state: 'full', accepted: 1, lastError: /256\.0 MiB free/ });
+  t.match(faults, [{ kind: 'full' }]);
+  await spool.append([Buffer.alloc(100)]);
+  t.match(spool.stats(), { state: 'open', accepted: 2 }, 'a small one still fits');
+  disk.free = 0;
+  await t.rejects(spool.append([Buffer.alloc(1)]), /has 0\.0 KiB free/);
+  spool.release(1, spool.syncedThrough);
+  t.equal(spool.stats().spooled, 0, 'what is there is drained all the same');
+  disk.free = 2 ** 40;
+  await spool.append([Buffer.alloc(1000)]);
+  t.match(spool.stats(), { state: 'open', accepted: 3 });
+});
+
+t.test('appends that wait together take together no more than the disk has to spare', async (t) => {
+  const disk = new MemoryDisk();
+  disk.free = 256 * MIB + 100_000;
+  const { spool } = await openOn(disk, reserve);
+  // A group is one write, so the disk is as it was until the next.
+  disk.onDone = ({ operation, length }) => {
+    if (operation === 'write') disk.free -= length;
+  };
+  const all = await Promise.allSettled(Array.from({ length: 20 }, () => spool.append([Buffer.alloc(9_000)])));
+  t.equal(all.filter(({ status }) => status === 'fulfilled').length, 11);
+  t.ok(disk.free >= 256 * MIB, `${disk.free - 256 * MIB} bytes are left`);
+});
+
+t.test('with plenty free the disk is asked now and then; without a reserve, never', async (t) => {
+  const disk = new MemoryDisk();
+  disk.free = 2 ** 40;
+  const { spool } = await openOn(disk, reserve);
+  const begunAt = performance.now();
+  for (let count = 0; count < 1000; count++) await spool.append(bytesOf('x'));
+  const most = (performance.now() - begunAt) / 100 + 2;
+  t.ok(disk.looks <= most, `${disk.looks} looks, at most ${most}`);
+  const carefree = new MemoryDisk();
+  carefree.free = 0;
+  const { spool: without } = await openOn(carefree);
+  await without.append(bytesOf('x'));
+  t.equal(carefree.looks, 0);
+});
+
+t.test('a disk with less than what is kept free at opening is told at once, and opens', async (t) => {
+  const disk = new MemoryDisk();
+  disk.free = 255 * MIB;
+  const { spool, faults } = await openOn(disk, reserve);
+  t.match(faults, [
+    { kind: 'full', message: /has 255\.0 MiB free; DISK_RESERVE_BYTES keeps 256\.0 MiB free/ },
+  ]);
+  t.equal(spool.stats().state, 'full');
+  disk.free = 257 * MIB;
+  await spool.append(bytesOf('x'));
+  t.equal(spool.stats().state, 'open');
 });
 
 t.test(
@@ -262,7 +342,7 @@ t.test('bytes that wait in memory are bounded', async (t) => {
   disk.onCall = ({ operation }) => (operation === 'datasync' ? held : undefined);
   const record = Buffer.alloc(15 * 2 ** 20);
   const waiting = Array.from({ length: 4 }, () => spool.append([record]));
-  await t.rejects(spool.append([record]), SpoolFullError);
+  await t.rejects(spool.append([record]), SpoolBusyError);
   letSync();
   t.equal((await Promise.all(waiting)).length, 4);
 });

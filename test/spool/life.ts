@@ -1,5 +1,5 @@
 import { errorCode } from '../../src/lib/errors.js';
-import { SpoolClosedError, SpoolFailedError, SpoolFullError } from '../../src/spool/spool.js';
+import { NoRoomError, SpoolClosedError, SpoolFailedError } from '../../src/spool/spool.js';
 import type { Spool } from '../../src/spool/spool.js';
 import { openOn, settled } from './helpers.js';
 import type { MemoryDisk } from './memory-disk.js';
@@ -32,8 +32,8 @@ export class Life {
       const receipt = await this.spool.append(contents.map((content) => Buffer.from(content)));
       this.witness.accepted(this.spool, receipt, contents);
     } catch (error) {
-      if (![SpoolFullError, SpoolFailedError, SpoolClosedError].some((known) => error instanceof known))
-        throw error;
+      const known = [NoRoomError, SpoolFailedError, SpoolClosedError];
+      if (!known.some((kind) => error instanceof kind)) throw error;
     }
   }
 

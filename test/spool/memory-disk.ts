@@ -61,6 +61,10 @@ export class MemoryDisk implements SpoolFiles {
   openFiles = 0;
   /** Says that it synced and did not. */
   isLying = false;
+  /** What it says is free. */
+  free = Infinity;
+  /** How often it was asked for that. */
+  looks = 0;
   #names: Map<string, MemoryFile>;
   #durableNames: Map<string, MemoryFile>;
   // What made #names of #durableNames.
@@ -162,6 +166,11 @@ export class MemoryDisk implements SpoolFiles {
       this.#durableNames = new Map(this.#names);
       this.#changes = [];
     });
+  }
+
+  async freeBytes(): Promise<number> {
+    this.looks++;
+    return this.free;
   }
 
   #change(change: NameChange): void {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { HEADER_BYTES, SEAL_BYTES } from '../../src/spool/header.js';
-import { SpoolFailedError, SpoolFullError } from '../../src/spool/spool.js';
+import { NoRoomError, SpoolFailedError } from '../../src/spool/spool.js';
 import type { Spool, SpoolReader } from '../../src/spool/spool.js';
 import { openOn, readAll, settled } from './helpers.js';
 import { chooser, MemoryDisk, systemError } from './memory-disk.js';
@@ -129,7 +129,7 @@ class House {
         for (const [index, content] of contents.entries()) this.#learn(first + index, content);
       },
       (error: unknown) => {
-        if (!(error instanceof SpoolFullError || error instanceof SpoolFailedError)) throw error;
+        if (!(error instanceof NoRoomError || error instanceof SpoolFailedError)) throw error;
       },
     );
     this.#inFlight.push(settledAppend);

@@ -235,6 +235,22 @@ t.test('a full disk is a failed backup of which nothing is left', async (t) => {
   t.strictSame(await readdir(catalogue.directory), []);
 });
 
+t.test('a backup and its trial leave the reserve of the disk alone, and nothing of themselves', async (t) => {
+  const catalogue = await newCatalogue(t);
+  const { id } = await backUp(pool, catalogue);
+  const names = (await readdir(catalogue.directory)).sort();
+  const diskReserveBytes = 2 ** 52;
+  const told = {
+    code: 'DISK_FULL',
+    message: /^The disk of the backups has .* free; DISK_RESERVE_BYTES keeps 4294967296\.0 MiB free\.$/,
+  };
+  await t.rejects(backUp(pool, catalogue, { diskReserveBytes }), told);
+  await t.rejects(verifyBackup({ catalogue, id, scratch, diskReserveBytes, signal: never }), told);
+  t.strictSame((await readdir(catalogue.directory)).sort(), names);
+  t.strictSame(await databases(), []);
+  t.match(await catalogue.get(id), { state: 'complete', verified_at: null }, 'which says nothing about it');
+});
+
 t.test('a database that is not ours, or not of this version, is not backed up', async (t) => {
   const catalogue = await newCatalogue(t);
   const empty = await createDatabase(t);

@@ -65,9 +65,9 @@ export function withKeeping<T>(
 ): Promise<T> {
   return withPool(target, async (pool) => {
     await migrate(pool);
-    const { backupKeep, verifyDatabaseUrl } = config;
+    const { backupKeep, diskReserveBytes, verifyDatabaseUrl } = config;
     return work({
-      ...{ pool, target, signal, backupKeep, verifyDatabaseUrl },
+      ...{ pool, target, signal, backupKeep, diskReserveBytes, verifyDatabaseUrl },
       catalogue: catalogueOf(config),
       log: silent,
       now: Date.now,

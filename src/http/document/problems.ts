@@ -28,7 +28,7 @@ const WITH_A_BODY: readonly ProblemCode[] = [
 ];
 
 /** Of operations that set events down. */
-export const SPOOLING: readonly ProblemCode[] = ['spool_full', 'spool_failed', 'spool_closed'];
+export const SPOOLING: readonly ProblemCode[] = ['spool_full', 'disk_full', 'spool_failed', 'spool_closed'];
 
 /** Of operations that ask PostgreSQL a question which may take its time. */
 export const READING: readonly ProblemCode[] = [
@@ -154,6 +154,12 @@ const details: Partial<Record<ProblemCode, { detail: string; errors?: readonly M
   foreign_host: { detail: foreignHost('logger.example.com') },
   forwarded_without_keys: { detail: forwardedWithoutKeys('x-forwarded-for') },
   foreign_page: { detail: FOREIGN_PAGE },
+  spool_full: {
+    detail: 'The spool holds 1023.8 MiB of 1024.0 MiB (SPOOL_MAX_BYTES), which leaves no room for 452.1 KiB.',
+  },
+  disk_full: {
+    detail: 'The disk of the spool has 243.7 MiB free; DISK_RESERVE_BYTES keeps 256.0 MiB free.',
+  },
   call_not_found: {
     detail: 'No call with this id is stored. If it was sent a moment ago, it may still be on its way.',
   },

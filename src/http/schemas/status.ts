@@ -24,6 +24,10 @@ export const ServiceStatus = Type.Object(
           description: 'Age of the oldest event still spooled; null when there is none.',
         }),
         limit_bytes: count('SPOOL_MAX_BYTES.'),
+        last_error: textOrNull(
+          'Why it took no event when it last refused one; null once it takes one again.',
+        ),
+        last_error_at: textOrNull('When that was.'),
       },
       { additionalProperties: true },
     ),
@@ -31,6 +35,7 @@ export const ServiceStatus = Type.Object(
       {
         state: Type.String({ description: 'What the drain is doing.', examples: ['running'] }),
         last_error: textOrNull('Why it last failed; null when all is well.'),
+        last_error_at: textOrNull('When that was.'),
       },
       { additionalProperties: true },
     ),
@@ -46,6 +51,14 @@ export const ServiceStatus = Type.Object(
       },
       { additionalProperties: true },
     ),
+    disk_free_bytes: Type.Unsafe<number | null>({
+      type: ['integer', 'null'],
+      minimum: 0,
+      description: 'Free on the disk of the spool, now; null when the disk does not say.',
+    }),
+    disk_reserve_bytes: count(
+      'DISK_RESERVE_BYTES: with less than that free, events are refused with `disk_full`.',
+    ),
     store: open('The database.'),
     schedule: open('What runs when.'),
   },
@@ -55,9 +68,19 @@ export const ServiceStatus = Type.Object(
     description: "Counts of this service's spool, read in one tick. Fields may be added.",
     examples: [
       {
-        spool: { id: '6f0c…', events: 12, bytes: 8_192, oldest_age_s: 0.02, limit_bytes: 1_073_741_824 },
-        drain: { state: 'running', last_error: null },
+        spool: {
+          id: '6f0c…',
+          events: 12,
+          bytes: 8_192,
+          oldest_age_s: 0.02,
+          limit_bytes: 1_073_741_824,
+          last_error: null,
+          last_error_at: null,
+        },
+        drain: { state: 'running', last_error: null, last_error_at: null },
         counts: { accepted: 1_000, stored: 980, duplicate: 7, dead_letter: 1, spooled: 12 },
+        disk_free_bytes: 52_428_800_000,
+        disk_reserve_bytes: 268_435_456,
         store: {},
         schedule: {},
       },

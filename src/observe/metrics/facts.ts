@@ -60,6 +60,7 @@ export interface Facts {
   readonly upkeep: UpkeepFacts | null;
   /** 0: no backups are made by themselves. */
   readonly backupIntervalDays: number;
+  readonly diskReserveBytes: number;
 }
 
 export interface DiskFacts {

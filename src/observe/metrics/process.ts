@@ -13,6 +13,7 @@ export class ProcessMetrics {
   readonly #ready: Gauge;
   readonly #diskFree: Gauge;
   readonly #diskSize: Gauge;
+  readonly #diskReserve: Gauge;
 
   constructor(registry: Registry, version: string) {
     const registers = [registry];
@@ -29,12 +30,17 @@ export class ProcessMetrics {
     });
     this.#diskFree = new Gauge({
       name: 'call_logger_disk_free_bytes',
-      help: 'What is left on the disk of DATA_DIR.',
+      help: 'Free on the disk of the spool.',
       registers,
     });
     this.#diskSize = new Gauge({
       name: 'call_logger_disk_size_bytes',
-      help: 'Size of the disk of DATA_DIR.',
+      help: 'Size of the disk of the spool.',
+      registers,
+    });
+    this.#diskReserve = new Gauge({
+      name: 'call_logger_disk_reserve_bytes',
+      help: 'DISK_RESERVE_BYTES: with less than that free, senders get 503.',
       registers,
     });
     collectDefaultMetrics({ register: registry });
@@ -42,8 +48,9 @@ export class ProcessMetrics {
   }
 
   /** @param disk null: it did not tell */
-  set(ready: boolean, disk: DiskFacts | null): void {
+  set(ready: boolean, disk: DiskFacts | null, diskReserveBytes: number): void {
     this.#ready.set(ready ? 1 : 0);
+    this.#diskReserve.set(diskReserveBytes);
     if (disk === null) {
       this.#diskFree.remove();
       this.#diskSize.remove();

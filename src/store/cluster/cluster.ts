@@ -11,6 +11,7 @@
  */
 import path from 'node:path';
 import { type DirectoryLock, lockDirectory } from '../../lib/directory-lock.js';
+import { diskSpace } from '../../lib/disk-space.js';
 import { type DataDirectory, defaultFallback, resolveDataDirectory } from './data-directory.js';
 import { ClusterStoppedError } from './errors.js';
 import { initialise } from './initdb.js';
@@ -30,6 +31,7 @@ import {
 import type { Log } from './server-log.js';
 import { type Address, removeSocketDirectory, socketDirectory, withClient } from './socket.js';
 import { type Restart, supervise } from './supervise.js';
+import { limitWal } from './wal-limit.js';
 
 export interface ClusterOptions {
   /** DATA_DIR/postgres. */
@@ -43,6 +45,10 @@ export interface ClusterOptions {
   readonly stopDeadlineMs?: number;
   /** Called after PostgreSQL had ended without being asked and answers again. Connections of before are broken. */
   readonly onRestart?: (restart: Restart) => void;
+  /** Instead of asking the disk. */
+  readonly freeBytes?: () => Promise<number>;
+  /** How often the room on the disk is looked at. */
+  readonly lookEveryMs?: number;
   /** Where the cluster goes when the service runs as root and PostgreSQL's account cannot reach `dataDir`. */
   readonly fallbackDirectory?: string;
 }
@@ -91,7 +97,7 @@ class EmbeddedCluster implements Cluster {
   /** What a start has taken so far and #leave gives back. */
   #lock: DirectoryLock | undefined;
   #server: ServerOptions | undefined;
-  #supervision: Promise<void> | undefined;
+  #supervision: Promise<unknown> | undefined;
 
   constructor(options: ClusterOptions) {
     this.#options = options;
@@ -192,7 +198,7 @@ class EmbeddedCluster implements Cluster {
   }
 
   #supervise(postmaster: Postmaster, server: ServerOptions, signal: AbortSignal): void {
-    this.#supervision = supervise(postmaster, server, {
+    const supervision = supervise(postmaster, server, {
       onExit: () => (this.#state = 'restarting'),
       onRestart: (restart) => {
         this.#state = 'running';
@@ -201,6 +207,13 @@ class EmbeddedCluster implements Cluster {
       stopDeadlineMs: this.#options.stopDeadlineMs ?? defaultStopDeadlineMs,
       signal,
     });
+    this.#supervision = Promise.all([supervision, this.#limitWal(server, signal)]);
+  }
+
+  #limitWal(server: ServerOptions, signal: AbortSignal): Promise<void> {
+    const ask = async (): Promise<number> => (await diskSpace(server.data.path))?.freeBytes ?? Infinity;
+    const { log, lookEveryMs, freeBytes = ask } = this.#options;
+    return limitWal(superuserAddress(server), { freeBytes, lookEveryMs, log }, signal);
   }
 
   /** Ends PostgreSQL and gives the directory back, after an abort; not while a process is left there. */

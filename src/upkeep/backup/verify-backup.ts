@@ -1,6 +1,7 @@
 import { utcTimeFromMs } from '../../lib/time.js';
 import { type FileProgress, inflate, problemsOf } from './backup-file.js';
 import type { BackupCatalogue } from './catalogue.js';
+import { whileFree } from './disk-reserve.js';
 import { BackupFileError, NoSuchBackupError } from './errors.js';
 import { differences, type Manifest } from './manifest.js';
 import { runScript } from './run-script.js';
@@ -10,6 +11,8 @@ export interface VerifyRequest {
   readonly catalogue: BackupCatalogue;
   readonly id: string;
   readonly scratch: Scratch;
+  /** So much of the disk of the backups stays free; 0, the default: none of it. */
+  readonly diskReserveBytes?: number;
   readonly signal: AbortSignal;
   readonly onProgress?: (progress: FileProgress) => void;
   /** Milliseconds since 1970. */
@@ -27,7 +30,7 @@ export interface Verification {
 /**
  * Proves a backup by restoring it, and notes the outcome in its manifest. A file whose bytes are not those of the manifest
  * is not run: it says no already, and nobody knows what it would do.
- * @throws NoSuchBackupError; CannotVerifyError and what PostgreSQL throws when nothing can be said about the backup
+ * @throws NoSuchBackupError; CannotVerifyError, DiskReserveError and what PostgreSQL throws when nothing can be said about the backup
  */
 export async function verifyBackup(request: VerifyRequest): Promise<Verification> {
   const { catalogue, id, now = Date.now } = request;
@@ -40,15 +43,16 @@ export async function verifyBackup(request: VerifyRequest): Promise<Verification
 }
 
 async function verify(
-  { catalogue, id, scratch, signal, onProgress }: VerifyRequest,
+  { catalogue, id, scratch, diskReserveBytes = 0, signal, onProgress }: VerifyRequest,
   manifest: Manifest,
 ): Promise<Verification> {
   const path = catalogue.fileOf(id);
   const problems = await problemsOf(path, manifest, signal);
   if (problems.length > 0) return { ok: false, problems, rows: null };
   try {
+    const text = whileFree(inflate(path, signal, onProgress), catalogue.directory, diskReserveBytes);
     const { header, contents } = await inScratch(scratch, signal, (client) =>
-      runScript(client, inflate(path, signal, onProgress), signal),
+      runScript(client, text, signal),
     );
     const found = differences(manifest, contents);
     if (header.migration !== manifest.migration.tag)

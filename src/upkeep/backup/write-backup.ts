@@ -10,6 +10,7 @@ import { type Content, copyText, TEXT_SETTINGS } from './copy-text.js';
 import { withConnection } from '../../store/connections.js';
 import { MIGRATIONS_TABLE } from '../../store/relations.js';
 import { begin, NO_TIME_LIMITS } from '../../store/transaction.js';
+import { requireFree, whileFree } from './disk-reserve.js';
 import { type BackupPaths, fileNameOf, idsIn, pathsOf, remove, sweep } from './files.js';
 import { timeOfBackupId } from './ids.js';
 import { type Manifest, sealed, textOf } from './manifest.js';
@@ -21,6 +22,8 @@ export interface BackupRequest {
   readonly pool: pg.Pool;
   /** Of backups; made when it is missing. */
   readonly directory: string;
+  /** So much of its disk stays free; 0, the default: none of it. */
+  readonly diskReserveBytes?: number;
   /** From `newBackupId`. */
   readonly id: string;
   readonly trigger: Manifest['trigger'];
@@ -46,15 +49,16 @@ const CHUNK_BYTES = 64 * 1024;
 /**
  * Writes a backup of one snapshot of the database and its manifest. Ingest goes on beside it. When this rejects, also for
  * an abort, there is nothing of it; after a crash, nothing that counts, and the next run sweeps it away.
- * @throws DirectoryInUseError while another run writes into the directory
+ * @throws DirectoryInUseError while another run writes into the directory, DiskReserveError
  */
 export async function writeBackup(request: BackupRequest): Promise<Manifest> {
-  const { directory, id } = request;
+  const { directory, id, diskReserveBytes = 0 } = request;
   const paths = pathsOf(directory, id);
   await makeDirectory(directory);
   const lock = await lockDirectory(directory);
   try {
     await sweep(directory);
+    await requireFree(directory, diskReserveBytes);
     if ((await idsIn(directory)).includes(id)) throw new Error(`there is a backup ${id} already`);
     return await make(request, paths);
   } finally {
@@ -84,12 +88,12 @@ async function make(request: BackupRequest, paths: BackupPaths): Promise<Manifes
 }
 
 async function write(client: pg.PoolClient, file: FileHandle, request: BackupRequest): Promise<Manifest> {
-  const { id, signal, trigger, serviceVersion, now = Date.now } = request;
+  const { id, trigger, serviceVersion, now = Date.now } = request;
   await begin(client, 'isolation level repeatable read, read only');
   for (const setting of [...TEXT_SETTINGS, NO_TIME_LIMITS]) await client.query(setting);
   const source = await readSource(client);
   const contents = new Map<string, Content>();
-  const { bytes, sha256 } = await writeFile(file, script(client, source, request, contents), signal);
+  const { bytes, sha256 } = await writeFile(file, script(client, source, request, contents), request);
   await client.query('commit');
   const last = source.migrations.at(-1);
   return sealed({
@@ -184,7 +188,7 @@ async function* script(
 async function writeFile(
   file: FileHandle,
   text: AsyncGenerator<Buffer, void>,
-  signal: AbortSignal,
+  { directory, diskReserveBytes = 0, signal }: BackupRequest,
 ): Promise<{ bytes: number; sha256: string }> {
   const hash = createHash('sha256');
   let bytes = 0;
@@ -194,7 +198,7 @@ async function writeFile(
       member,
       zip,
       async (compressed: AsyncIterable<Buffer>) => {
-        for await (const chunk of compressed) {
+        for await (const chunk of whileFree(compressed, directory, diskReserveBytes)) {
           hash.update(chunk);
           bytes += chunk.length;
           await file.writeFile(chunk);

@@ -86,6 +86,25 @@ await t.test('the service owns its database, may create others, and is no superu
   t.strictSame(settings, ['on', 'on', 'UTF8', 'b', 'C.UTF-8']);
 });
 
+await t.test('the write-ahead log is kept small while the disk is nearly full, and only then', async (t) => {
+  const GIB = 2 ** 30;
+  let free = 1.5 * GIB;
+  const options = { dataDir, freeBytes: async () => free, lookEveryMs: 1 };
+  const cluster = testCluster(t, options);
+  const { connection } = await cluster.start();
+  const becomes = (limit: string): Promise<void> =>
+    until(async () => (await query(connection, 'SHOW max_wal_size'))[0] === limit);
+  await becomes('64MB');
+  free = 3 * GIB;
+  await becomes('1GB');
+  free = 0.9 * GIB;
+  await becomes('64MB');
+  await cluster.stop();
+  free = 3 * GIB;
+  await testCluster(t, options).start();
+  await becomes('1GB');
+});
+
 await t.test('a killed PostgreSQL comes back with all rows, and says so', async (t) => {
   let report: (restart: Restart) => void = () => undefined;
   const cluster = testCluster(t, {

@@ -24,8 +24,8 @@ interface Answer {
 /** Posts a request once, holds the answer to the plan, and enters in the ledger what was acknowledged. */
 export class Sender {
   readonly #agent = new Agent({ keepAlive: true });
-  /** Answers with 503. */
-  turnedAway = 0;
+  /** Answers with 503, by the name of their problem. */
+  readonly turnedAway = new Map<string, number>();
 
   constructor(
     private readonly ledger: Ledger,
@@ -40,11 +40,12 @@ export class Sender {
       return 'unknown';
     }
     if (answer.status === 503) {
-      this.turnedAway++;
+      const name = /problem:(\w+)/.exec(answer.text)?.[1] ?? '';
+      this.turnedAway.set(name, (this.turnedAway.get(name) ?? 0) + 1);
       this.ledger.refused += request.items.length;
       if (answer.headers['retry-after'] === undefined) this.#wrong(request, answer, 'without Retry-After');
       // The disk said no in the midst of a sync: what it kept is found out at the next start.
-      if (!answer.text.includes('spool_failed')) return 'refused';
+      if (name !== 'spool_failed') return 'refused';
       this.ledger.leaveUnknown(request.items);
       return 'unknown';
     }

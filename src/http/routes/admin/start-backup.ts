@@ -17,7 +17,7 @@ export function startBackupRoute(scope: FastifyInstance, upkeep: UpkeepDesk): vo
         summary: 'Make a backup',
         description: 'Of one moment of the database, beside ingest. Who stops waiting does not stop it.',
         querystring: StartBackupQuery,
-        ...problems(['task_busy', 'backup_failed', 'store_unavailable', 'stopping'], {
+        ...problems(['task_busy', 'backup_failed', 'disk_full', 'store_unavailable', 'stopping'], {
           500: 'With wait=true: GET /v1/admin/backups/{id} tells why it failed.',
         }),
         response: {

@@ -25,6 +25,7 @@ export function verifyBackupRoute(scope: FastifyInstance, upkeep: UpkeepDesk): v
           'backup_not_complete',
           'task_busy',
           'cannot_verify',
+          'disk_full',
           'store_unavailable',
           'stopping',
         ]),

@@ -28,7 +28,7 @@ export function exportRoutes(scope: FastifyInstance, deps: ExportDeps): void {
       async (request, reply) => {
         const question = exportQuestion(subject, request.query);
         // Before the export's own moment: what is stored in between is in the export, and never the other way round.
-        const spooledAt = oldestSpooledAt(status);
+        const spooledAt = await oldestSpooledAt(status);
         const opened = await exports.openExport(question, whenClientLeaves(reply.raw));
         const manifest = newManifest(question, opened, spooledAt);
         manifests.keep(manifest);

@@ -42,8 +42,8 @@ export function finished(manifest: ExportManifest, delivery: Delivery): ExportMa
 }
 
 /** When the oldest event was set down that is still on the spool; null when there is none. */
-export function oldestSpooledAt(status: StatusSource): UtcTime | null {
-  const { oldest_age_s } = status.status().spool;
+export async function oldestSpooledAt(status: StatusSource): Promise<UtcTime | null> {
+  const { oldest_age_s } = (await status.status()).spool;
   return oldest_age_s === null ? null : utcTimeFromMs(Date.now() - oldest_age_s * 1000);
 }
 

@@ -1,6 +1,6 @@
 /** The spool has no room, or a disk that fails, tears or forgets. */
 import { constants } from 'node:fs';
-import { open, readdir, readFile, rm } from 'node:fs/promises';
+import { open, readdir, readFile, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { errorCode } from '../../../../src/lib/errors.js';
@@ -10,6 +10,8 @@ import type { Fault } from './fault.js';
 /** The least that is allowed. */
 const SMALL_SPOOL = { SPOOL_MAX_BYTES: String(1024 * 1024) };
 const REFUSED_WITHIN_MS = 30_000;
+/** DISK_RESERVE_BYTES is twice as much. */
+const LESS_THAN_RESERVE_BYTES = 8 * 1024 * 1024;
 
 export const fillSpool: Fault = {
   holdS: [0.2, 5],
@@ -19,7 +21,7 @@ export const fillSpool: Fault = {
     await postgres.stop();
     await victim.stop();
     await victim.start(SMALL_SPOOL);
-    await untilRefused(stage, victim.name);
+    await untilRefused(stage, victim.name, 'spool_full');
     await delay(holdMs);
     await postgres.start();
     const tookMs = await probes.recovery(victim);
@@ -32,15 +34,16 @@ export const fillSpool: Fault = {
 export const fillDisk: Fault = {
   holdS: [0.2, 5],
   closesDoor: true,
-  act: async (stage, { holdMs }) => {
+  act: async (stage, { choice, holdMs }) => {
     const { survivor, hasSmallDisk } = stage;
     if (!hasSmallDisk) return 'skipped: this user may not mount a small file system';
     const filler = join(survivor.dataDir, 'spool', 'filler');
-    await fill(filler);
-    await untilRefused(stage, survivor.name);
+    const left = choice < 0.5 ? 0 : LESS_THAN_RESERVE_BYTES;
+    await fill(filler, left);
+    await untilRefused(stage, survivor.name, 'disk_full');
     await delay(holdMs);
     await rm(filler);
-    return `the disk of ${survivor.name}`;
+    return `the disk of ${survivor.name}, ${left} bytes left`;
   },
 };
 
@@ -51,7 +54,7 @@ export const failSync: Fault = {
   act: async (stage, { choice, holdMs }) => {
     const { victim } = stage;
     await victim.harmDisk('failed_sync');
-    await untilRefused(stage, victim.name);
+    await untilRefused(stage, victim.name, 'spool_failed');
     await victim.healDisk();
     await delay(holdMs);
     if (choice < 0.5) await victim.stop();
@@ -84,21 +87,29 @@ export const shortenWrites: Fault = {
   },
 };
 
-async function untilRefused({ driver, sender, problems }: Stage, name: string): Promise<void> {
-  const before = sender.turnedAway;
+/** @param problem the name of the problem it has to be refused for */
+async function untilRefused(
+  { driver, sender, problems }: Stage,
+  name: string,
+  problem: string,
+): Promise<void> {
+  const refusals = (): number => sender.turnedAway.get(problem) ?? 0;
+  const before = refusals();
   const deadline = performance.now() + REFUSED_WITHIN_MS;
   driver.isInHurry = true;
-  while (sender.turnedAway === before && performance.now() < deadline) await delay(5);
+  while (refusals() === before && performance.now() < deadline) await delay(5);
   driver.isInHurry = false;
-  if (sender.turnedAway === before)
-    problems.add('never refused', `${name} refused nothing within ${REFUSED_WITHIN_MS} ms`);
+  if (refusals() === before)
+    problems.add('never refused', `${name} refused nothing as ${problem} within ${REFUSED_WITHIN_MS} ms`);
 }
 
-/** Takes all there is, to the last block. */
-async function fill(path: string): Promise<void> {
+/** Takes all there is, to the last block, or all but so many bytes. */
+async function fill(path: string, left: number): Promise<void> {
   const file = await open(path, constants.O_WRONLY | constants.O_CREAT);
   try {
     for (let bytes = 1024 * 1024; bytes >= 512;) {
+      const { bavail, bsize } = await statfs(path);
+      if (bavail * bsize <= left) break;
       try {
         await file.write(Buffer.alloc(bytes));
       } catch (error) {

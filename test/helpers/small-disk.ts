@@ -8,7 +8,7 @@ const run = promisify(execFile);
 export async function mountSmallDisk(directory: string, mib: number): Promise<(() => Promise<void>) | null> {
   await mkdir(directory, { recursive: true });
   try {
-    await run('mount', ['-t', 'tmpfs', '-o', `size=${mib}m,mode=0700`, 'tmpfs', directory]);
+    await run('mount', ['-t', 'tmpfs', '-o', `size=${mib}m,mode=0711`, 'tmpfs', directory]);
   } catch {
     return null;
   }
