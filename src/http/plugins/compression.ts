@@ -16,7 +16,7 @@ export function answerCompression(): (scope: FastifyInstance) => void {
   return (scope) => {
     scope.addHook('onSend', async (request, reply, payload) => {
       if (!isCompressible(payload, reply)) return payload;
-      void reply.header('vary', 'Accept-Encoding');
+      if (!reply.hasHeader('vary')) void reply.header('vary', 'Accept-Encoding');
       if (underWay >= MAX_COMPRESSIONS || !acceptsGzip(request.headers['accept-encoding'])) return payload;
       underWay += 1;
       try {

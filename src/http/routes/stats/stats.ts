@@ -14,6 +14,8 @@ import { statisticsQuestion } from './question.js';
 
 /** A browser may use an answer again for a moment; a proxy may not, as it does not check keys. */
 const CACHE_CONTROL = 'private, max-age=15';
+/** What was kept for one key is not for a page that has none. */
+const VARY = 'Accept-Encoding, Authorization, X-API-Key';
 const HEADERS_OF_ANSWER: readonly HeaderName[] = ['Cache-Control', 'ETag', 'Vary'];
 
 export function statisticsRoute(scope: FastifyInstance, reader: StatisticsReader): void {
@@ -50,7 +52,7 @@ export function statisticsRoute(scope: FastifyInstance, reader: StatisticsReader
       const answered = { group_by: question.groupBy, groups, groups_found: groupsFound, total };
       const body = JSON.stringify(answered);
       const etag = etagOf(body);
-      void reply.headers({ etag, 'cache-control': CACHE_CONTROL, vary: 'Accept-Encoding' });
+      void reply.headers({ etag, 'cache-control': CACHE_CONTROL, vary: VARY });
       if (isKnown(request.headers['if-none-match'], etag)) return reply.code(304).send();
       return reply.type('application/json; charset=utf-8').send(body);
     },
