@@ -53,15 +53,10 @@ export interface WriterSurroundings {
   readonly onSynced: () => void;
 }
 
-interface WriterFailure {
-  readonly message: string;
-  readonly atMs: number;
-}
-
 /** Puts appends on the disk, one group after the other. Everything that touches the active segment happens in its one loop. */
 export class Writer {
   identity: Identity;
-  lastError: WriterFailure | null = null;
+  lastError: { readonly message: string; readonly atMs: number } | null = null;
   readonly #room: DiskRoom;
   #active: ActiveSegment | null = null;
   #nextBase: number;
@@ -98,7 +93,7 @@ export class Writer {
     );
   }
 
-  /** Makes the first segment of this opening; without room for it the first append will. Says it when there is no room for more. */
+  /** Makes the first segment of this opening; without room for it the first append will. */
   async open(): Promise<void> {
     try {
       await this.#roll();
@@ -215,11 +210,12 @@ export class Writer {
     if (!first) return null;
     const fits = () => this.#fitsSegment(first.space, first.records.length);
     const need = () => first.space + (fits() ? 0 : HEADER_BYTES + SEAL_BYTES);
-    if (await this.#lackFor(need())) {
+    let lack = await this.#lackFor(need());
+    if (lack) {
       await this.#replaceReleasedSegment();
       await this.around.reclaimer.run();
+      lack = await this.#lackFor(need());
     }
-    const lack = await this.#lackFor(need());
     if (!lack && !fits()) await this.#roll();
     return lack;
   }

@@ -91,6 +91,7 @@ t.test('what is sent is what is counted: good, rejected, repeated and contradict
   t.ok(page.sum('call_logger_drain_insert_duration_seconds_count', { result: 'committed' }) > 0);
   t.ok(page.sum('call_logger_spool_sync_duration_seconds_sum') > 0);
   t.ok(page.sum('call_logger_disk_free_bytes') > 0);
+  t.equal(page.value('call_logger_disk_reserve_bytes'), 16 * 2 ** 20);
 });
 
 t.test('nothing that a client makes up becomes a label', async (t) => {

@@ -266,7 +266,8 @@ t.test('what is kept free on the disk is left, and appends go on as soon as ther
   t.match(refused, {
     code: 'DISK_FULL',
     retryAfterS: 5,
-    detail: 'The disk of the spool has 256.0 MiB free; DISK_RESERVE_BYTES keeps 256.0 MiB free.',
+    detail:
+      'The disk of the spool has 256.0 MiB free; DISK_RESERVE_BYTES keeps 256.0 MiB free, which leaves no room for 1.0 KiB.',
   });
   t.match(spool.stats(), { state: 'full', accepted: 1, lastError: /256\.0 MiB free/ });
   t.match(faults, [{ kind: 'full' }]);
@@ -451,5 +452,9 @@ t.test('options out of range are refused by name', async (t) => {
   await t.rejects(
     openOn(new MemoryDisk(), { segmentBytes: 1.5 }),
     /segmentBytes must be an integer from 4096/,
+  );
+  await t.rejects(
+    openOn(new MemoryDisk(), { diskReserveBytes: -1 }),
+    /diskReserveBytes must be an integer from 0/,
   );
 });

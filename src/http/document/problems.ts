@@ -158,7 +158,8 @@ const details: Partial<Record<ProblemCode, { detail: string; errors?: readonly M
     detail: 'The spool holds 1023.8 MiB of 1024.0 MiB (SPOOL_MAX_BYTES), which leaves no room for 452.1 KiB.',
   },
   disk_full: {
-    detail: 'The disk of the spool has 243.7 MiB free; DISK_RESERVE_BYTES keeps 256.0 MiB free.',
+    detail:
+      'The disk of the spool has 243.7 MiB free; DISK_RESERVE_BYTES keeps 256.0 MiB free, which leaves no room for 1.2 KiB.',
   },
   call_not_found: {
     detail: 'No call with this id is stored. If it was sent a moment ago, it may still be on its way.',

@@ -29,9 +29,10 @@ export async function limitWal(
   { freeBytes, lookEveryMs = LOOK_EVERY_MS, log }: WalLimitOptions,
   signal: AbortSignal,
 ): Promise<void> {
+  const unwanted = (): boolean => signal.aborted;
   let isSmall: boolean | undefined;
   let failure: string | undefined;
-  while (!signal.aborted) {
+  while (!unwanted()) {
     const free = await freeBytes();
     const wantsSmall = free < (isSmall === false ? TIGHT_BYTES : 2 * TIGHT_BYTES);
     if (wantsSmall !== isSmall) {
@@ -44,7 +45,7 @@ export async function limitWal(
       } catch (error) {
         // PostgreSQL is being started again, or finds no room even for this.
         const reason = messageOf(error);
-        if (reason !== failure && !signal.aborted)
+        if (reason !== failure && !unwanted())
           log.warn({ reason }, "PostgreSQL's write-ahead log could not be limited");
         failure = reason;
       }

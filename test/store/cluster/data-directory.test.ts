@@ -25,6 +25,7 @@ import {
   testCluster,
   until,
 } from './support.js';
+import { query as queryOnce } from '../../../src/store/transaction.js';
 
 const needsReadable = await needsReadableCheckout();
 const directory = await temporaryDirectory(t);
@@ -199,7 +200,8 @@ await t.test('over TCP there is only the analyst, who reads everything and write
   t.strictSame(await query(analyst, 'SELECT value FROM extra.too'), [8]);
   t.strictSame(await query(analyst, 'SHOW default_transaction_read_only'), ['on']);
   const pool = createPool(analyst, { name: 'test', max: 1, statementTimeoutMs: 0 }, () => undefined);
-  const { rows } = await pool.query(
+  const { rows } = await queryOnce(
+    pool,
     `SELECT string_agg(setting, ' ' ORDER BY name) AS count_idle_interval FROM pg_settings
      WHERE name IN ('tcp_keepalives_count', 'tcp_keepalives_idle', 'tcp_keepalives_interval')`,
   );
